@@ -67,6 +67,10 @@ impl<S> Guard<S> {
 
 impl<S> fmt::Debug for Guard<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_some() { "Guard(check)" } else { "Guard(open)" })
+        formatter.write_str(if self.0.is_some() {
+            "Guard(check)"
+        } else {
+            "Guard(open)"
+        })
     }
 }

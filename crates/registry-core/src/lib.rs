@@ -1,7 +1,23 @@
-//! What a registry does: use cases, access rules, ports and background jobs.
-//!
-//! Knows no HTTP, no SQL and no file system. Those live in the adapters, which
-//! implement the traits of [`ports`]; `http-api` calls the use cases on [`Registry`].
+#![doc = include_str!("../../../docs/architecture.md")]
 
+pub mod access;
+mod blobs;
+mod catalog;
 pub mod change;
+mod error;
+pub mod jobs;
+mod manifests;
 pub mod ports;
+mod precondition;
+mod referrers;
+mod registry;
+mod tags;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod uploads;
+
+pub use error::{BodyError, RegistryError};
+pub use manifests::{ManifestPut, ManifestReceipt};
+pub use precondition::{EntityTags, Precondition};
+pub use registry::{Registry, Settings};
+pub use uploads::{BodyStream, Chunk, OpenUpload, UploadBody, UploadOpened};

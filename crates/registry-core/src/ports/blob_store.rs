@@ -96,10 +96,18 @@ pub trait BlobStore: Send + Sync + fmt::Debug {
     /// Opens the unpublished object of `key` for appending at `committed`, creating it when
     /// that is 0. Bytes beyond `committed`, left by a writer that died, are cut off. Waits while
     /// another writer of this process holds the object. [`BlobStoreError::Lost`] if fewer bytes are there.
-    async fn append(&self, key: StorageKey, committed: u64) -> Result<Box<dyn BlobWriter>, BlobStoreError>;
+    async fn append(
+        &self,
+        key: StorageKey,
+        committed: u64,
+    ) -> Result<Box<dyn BlobWriter>, BlobStoreError>;
 
     /// The first `length` bytes of an unpublished object.
-    async fn read_unpublished(&self, key: StorageKey, length: u64) -> Result<ByteStream, BlobStoreError>;
+    async fn read_unpublished(
+        &self,
+        key: StorageKey,
+        length: u64,
+    ) -> Result<ByteStream, BlobStoreError>;
 
     /// Publishes a flushed object of exactly `size` bytes under its key, durably, without copying
     /// a byte. Publishing a published object of that size again is no error.
@@ -110,7 +118,12 @@ pub trait BlobStore: Send + Sync + fmt::Debug {
 
     /// How to get `range` of a published object of `size` bytes. [`BlobStoreError::Lost`] when it is
     /// not there or shorter.
-    async fn open(&self, key: StorageKey, size: u64, range: Range<u64>) -> Result<Location, BlobStoreError>;
+    async fn open(
+        &self,
+        key: StorageKey,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<Location, BlobStoreError>;
 
     /// Deletes objects, published or not; those that are not there are no error. Returns the keys that
     /// are gone now; the others are to be tried again.

@@ -15,21 +15,24 @@ mod storage_deletions;
 mod tags;
 mod uploads;
 
-pub use blob_store::{BlobFile, BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey};
+pub use blob_store::{
+    BlobFile, BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey,
+};
 pub use blobs::{BlobDeletion, BlobIndex, ExistingBlob, Mount, StoredBlob};
 pub use catalog::Catalog;
 pub use clock::{Clock, Timestamp};
 pub use error::MetadataError;
 pub use manifests::{
-    BlobKind, BlobReference, ExistingManifest, ManifestCommit, ManifestDeletion, ManifestStat, ManifestStore,
-    MissingReferences, NewManifest, StoredManifest,
+    BlobKind, BlobReference, ExistingManifest, ManifestCommit, ManifestDeletion, ManifestStat,
+    ManifestStore, MissingReferences, NewManifest, StoredManifest,
 };
 pub use referrers::{Referrer, ReferrerIndex, ReferrerQuery};
 pub use storage_deletions::{StorageDeletions, Tombstone};
 pub use tags::{TagDeletion, TagIndex};
 pub use uploads::{
-    Acquisition, Checkpoint, FinishedUpload, Finalization, Lease, LeaseAfter, LeaseHold, LeasedUpload, Lifetimes,
-    NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStart, UploadState, UploadStore,
+    Acquisition, Checkpoint, Finalization, FinishedUpload, Lease, LeaseAfter, LeaseHold,
+    LeasedUpload, Lifetimes, NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStart,
+    UploadState, UploadStore,
 };
 
 /// What a look-up inside a repository found.
@@ -45,12 +48,26 @@ pub enum Lookup<T> {
 
 /// Everything a metadata engine implements, held as one object.
 pub trait Metadata:
-    ManifestStore + TagIndex + BlobIndex + ReferrerIndex + Catalog + UploadStore + StorageDeletions + Probe
+    ManifestStore
+    + TagIndex
+    + BlobIndex
+    + ReferrerIndex
+    + Catalog
+    + UploadStore
+    + StorageDeletions
+    + Probe
 {
 }
 
 impl<T> Metadata for T where
-    T: ManifestStore + TagIndex + BlobIndex + ReferrerIndex + Catalog + UploadStore + StorageDeletions + Probe
+    T: ManifestStore
+        + TagIndex
+        + BlobIndex
+        + ReferrerIndex
+        + Catalog
+        + UploadStore
+        + StorageDeletions
+        + Probe
 {
 }
 

@@ -282,7 +282,11 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
     ) -> Result<Acquisition, MetadataError>;
 
     /// Records durable progress and renews or releases the lease, in one statement.
-    async fn checkpoint_upload(&self, lease: Lease, checkpoint: Checkpoint) -> Result<LeaseHold, MetadataError>;
+    async fn checkpoint_upload(
+        &self,
+        lease: Lease,
+        checkpoint: Checkpoint,
+    ) -> Result<LeaseHold, MetadataError>;
 
     /// Extends the lease and the session's life without recording progress.
     async fn renew_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError>;
@@ -292,7 +296,12 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
 
     /// Claims the leased session for `digest` of `size` bytes, all of them durable; from here on only
     /// this digest can be published from it.
-    async fn claim_upload(&self, lease: Lease, digest: Digest, size: u64) -> Result<LeaseHold, MetadataError>;
+    async fn claim_upload(
+        &self,
+        lease: Lease,
+        digest: Digest,
+        size: u64,
+    ) -> Result<LeaseHold, MetadataError>;
 
     /// The commit point, one transaction: session done, blob row unless known, namespace charged
     /// once, repository link with a lease, waiting references filled in, the key tombstoned

@@ -1,0 +1,24 @@
+//! Deletes objects whose tombstones are due. The object goes first and its tombstone
+//! after it, so that a crash between them only repeats a deletion.
+
+use super::{BATCH, Step};
+use crate::error::RegistryError;
+use crate::ports::StorageKey;
+use crate::registry::Registry;
+
+pub(super) async fn step(registry: &Registry) -> Result<Step, RegistryError> {
+    let due = registry.metadata.due_deletions(BATCH).await?;
+    let keys: Vec<StorageKey> = due.iter().map(|tombstone| tombstone.storage_key).collect();
+    if keys.is_empty() {
+        return Ok(Step::Done);
+    }
+    let gone = registry.blobs.delete(&keys).await?;
+    registry.metadata.forget_deletions(&gone).await?;
+    tracing::info!(objects = gone.len(), "sweep storage");
+    // What could not be deleted now waits for the next round.
+    Ok(if gone.len() == BATCH as usize {
+        Step::More
+    } else {
+        Step::Done
+    })
+}

@@ -1,0 +1,76 @@
+//! The registry: its parts, and nothing else. Each use case stands in the file of
+//! its noun.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use crate::access::{AnonymousAccess, Caller};
+use crate::error::RegistryError;
+use crate::ports::{BlobStore, Metadata, MissingReferences};
+
+/// What an operator decides about the use cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// What callers without credentials may do.
+    pub anonymous: AnonymousAccess,
+    /// Whether a manifest may name blobs that are not there.
+    pub missing_references: MissingReferences,
+    /// Largest manifest, in bytes.
+    pub max_manifest_bytes: u64,
+    /// Largest blob, in bytes; `None` is no limit.
+    pub max_blob_bytes: Option<u64>,
+}
+
+/// A registry over a metadata engine and a blob store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    pub(crate) metadata: Arc<dyn Metadata>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) settings: Settings,
+    tasks: TaskTracker,
+}
+
+impl Registry {
+    /// Puts a registry together.
+    pub fn new(metadata: Arc<dyn Metadata>, blobs: Arc<dyn BlobStore>, settings: Settings) -> Self {
+        Self {
+            metadata,
+            blobs,
+            settings,
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A caller that sent no credentials.
+    pub fn anonymous(&self, request_id: Arc<str>, origin: Option<IpAddr>) -> Caller {
+        Caller::anonymous(self.settings.anonymous, request_id, origin)
+    }
+
+    /// Waits for writes that outlived their clients. To be called once no request comes any more.
+    pub async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Runs a write to its end, also if the client goes away meanwhile: what it sent so far is
+    /// recorded and its lease is given up at once, not after a time-out.
+    pub(crate) async fn to_completion<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        self.tasks.spawn(work).await?
+    }
+
+    /// A task that ends with the registry.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+}

@@ -1,0 +1,197 @@
+//! Uploads: how a blob comes in.
+//!
+//! 1. `open` writes the session's row, before any byte is stored.
+//! 2. `append` (PATCH) leases the session, takes the bytes in, makes them durable, records
+//!    offset and hash state together and answers. Acknowledged bytes survive a crash.
+//! 3. `finish` (PUT) checks the digest, claims the session for it, publishes the object
+//!    (no byte is copied or read again) and commits: that transaction makes the blob visible.
+//!
+//! | killed after | what is left | who repairs it |
+//! |---|---|---|
+//! | 1 | an idle row | expiry |
+//! | bytes written, not recorded | a tail beyond the offset | the next append cuts it off |
+//! | recorded, reply lost | the offset moved | the client asks, or gets 416 with the offset |
+//! | claimed | session finalizing, object unpublished or published | a repeated PUT, or expiry |
+//! | published | the same; nothing names the object | a repeated PUT, or expiry |
+//! | committed, reply lost | session done | a repeated PUT answers as before |
+
+mod body;
+mod finish;
+mod open;
+mod pipeline;
+
+use std::time::Duration;
+
+use oci_types::Digest;
+use tokio::time::{Instant, sleep};
+
+pub use body::{BodyStream, Chunk, UploadBody};
+pub use open::{OpenUpload, UploadOpened};
+
+use self::pipeline::{Intake, Pipeline};
+use crate::access::PushAccess;
+use crate::error::RegistryError;
+use crate::ports::{Acquisition, LeasedUpload, UploadId, UploadPurpose, UploadState};
+use crate::registry::Registry;
+
+/// How long a request waits for another that writes to the same session.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Registry {
+    /// How many bytes of a session are stored.
+    pub async fn upload_progress(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+    ) -> Result<u64, RegistryError> {
+        let progress = self.metadata.find_upload(access.repository(), id).await?;
+        match progress {
+            Some(progress) if !matches!(progress.state, UploadState::Done { .. }) => {
+                Ok(progress.committed)
+            }
+            _ => Err(RegistryError::UploadUnknown),
+        }
+    }
+
+    /// Ends a session; what it stored is deleted.
+    pub async fn cancel_upload(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+    ) -> Result<(), RegistryError> {
+        let ended = self
+            .metadata
+            .cancel_upload(access.change(), access.repository(), id)
+            .await?;
+        if ended {
+            Ok(())
+        } else {
+            Err(RegistryError::UploadUnknown)
+        }
+    }
+
+    /// Appends a chunk and returns how many bytes are stored then.
+    pub async fn append_upload(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+        chunk: Chunk,
+    ) -> Result<u64, RegistryError> {
+        chunk.check_length()?;
+        let (registry, access) = (self.clone(), access.clone());
+        self.to_completion(async move { registry.append(&access, id, chunk).await })
+            .await
+    }
+
+    async fn append(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+        chunk: Chunk,
+    ) -> Result<u64, RegistryError> {
+        let purpose = UploadPurpose::Write {
+            expected: chunk.start(),
+        };
+        let upload = match self.acquire(access, id, purpose).await? {
+            Acquired::Leased(upload) => upload,
+            Acquired::Done(_) => return Err(RegistryError::UploadUnknown),
+        };
+        let promised = chunk.promised();
+        let taken = self.take_in(&upload, chunk.body, promised).await;
+        match self.settle(access, &upload, taken).await? {
+            (pipeline, Intake::Complete) => pipeline.release().await,
+            (pipeline, Intake::Broken(error)) => {
+                pipeline.release().await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes a body into a leased session.
+    async fn take_in(
+        &self,
+        upload: &LeasedUpload,
+        body: UploadBody,
+        promised: Option<u64>,
+    ) -> Result<(Pipeline, Intake), RegistryError> {
+        self.check_blob_size(upload.committed, body.length)?;
+        let mut pipeline = Pipeline::open(self, upload).await?;
+        let intake = pipeline.take(body).await?;
+        let length = pipeline.written() - upload.committed;
+        match (&intake, promised) {
+            (Intake::Complete, Some(promised)) if promised != length => {
+                Err(RegistryError::ChunkLengthMismatch)
+            }
+            _ => Ok((pipeline, intake)),
+        }
+    }
+
+    /// After a failure the session goes back to its last recorded offset, free at once; one that
+    /// outgrew the limit is ended.
+    async fn settle<T>(
+        &self,
+        access: &PushAccess,
+        upload: &LeasedUpload,
+        result: Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        if let Err(error) = &result {
+            let id = upload.lease.id;
+            let settled = match error {
+                RegistryError::BlobTooLarge { .. } => self
+                    .metadata
+                    .cancel_upload(access.change(), access.repository(), id)
+                    .await
+                    .map(drop),
+                _ => self.metadata.release_upload(upload.lease).await.map(drop),
+            };
+            if let Err(error) = settled {
+                tracing::warn!(upload_id = %id, %error, "release upload");
+            }
+        }
+        result
+    }
+
+    /// Acquires a session, waiting a little for one that another request writes to.
+    async fn acquire(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+        purpose: UploadPurpose,
+    ) -> Result<Acquired, RegistryError> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            match self
+                .metadata
+                .acquire_upload(access.change(), access.repository(), id, purpose)
+                .await?
+            {
+                Acquisition::Leased(upload) => return Ok(Acquired::Leased(upload)),
+                Acquisition::Done { digest } => return Ok(Acquired::Done(digest)),
+                Acquisition::Elsewhere { committed } => {
+                    return Err(RegistryError::UploadOutOfOrder { committed });
+                }
+                Acquisition::Absent => return Err(RegistryError::UploadUnknown),
+                Acquisition::Busy if Instant::now() >= patience => {
+                    return Err(RegistryError::UploadBusy);
+                }
+                Acquisition::Busy => sleep(LOOK).await,
+            }
+        }
+    }
+
+    fn check_blob_size(&self, committed: u64, length: Option<u64>) -> Result<(), RegistryError> {
+        match (self.settings.max_blob_bytes, length) {
+            (Some(limit), Some(length)) if committed.saturating_add(length) > limit => {
+                Err(RegistryError::BlobTooLarge { limit })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+enum Acquired {
+    Leased(LeasedUpload),
+    Done(Digest),
+}

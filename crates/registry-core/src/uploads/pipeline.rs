@@ -1,0 +1,239 @@
+//! The path of bytes into an upload session: read, hash, write, make durable.
+//!
+//! While one batch is hashed on one thread and written on another, the next is read
+//! from the client. Every [`CHECKPOINT`] bytes a flush runs beside the following
+//! writes and is recorded when it ends, so that a client who loses its connection
+//! resumes near the end and the last flush has little to do. The lease is renewed
+//! beside all that while the request lives.
+
+use blob_hash::{HashState, Hasher};
+use bytes::Bytes;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::body::{Batches, UploadBody};
+use crate::error::{BodyError, RegistryError};
+use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload};
+use crate::registry::Registry;
+
+/// How many bytes may be written before a flush is begun.
+const CHECKPOINT: u64 = 32 * 1024 * 1024;
+/// How often a lease is renewed; about a third of its life.
+const RENEWAL: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Writes to a leased session.
+pub(super) struct Pipeline {
+    registry: Registry,
+    lease: Lease,
+    hasher: Hasher,
+    writer: Box<dyn BlobWriter>,
+    checkpoint: Option<JoinHandle<Result<LeaseHold, RegistryError>>>,
+    recorded: u64,
+    limit: Option<u64>,
+    lost: CancellationToken,
+    renewal: DropGuard,
+}
+
+/// How a body came to its end.
+pub(super) enum Intake {
+    /// Whole.
+    Complete,
+    /// Early; what came before is written.
+    Broken(BodyError),
+}
+
+impl Pipeline {
+    pub(super) async fn open(
+        registry: &Registry,
+        upload: &LeasedUpload,
+    ) -> Result<Self, RegistryError> {
+        let hasher = match &upload.hash_state {
+            Some(state) => Hasher::resume(state)?,
+            None => Hasher::new(upload.algorithm),
+        };
+        let writer = registry
+            .blobs
+            .append(upload.storage_key, upload.committed)
+            .await?;
+        let (lost, renewal) = renew(registry, upload.lease);
+        Ok(Self {
+            registry: registry.clone(),
+            lease: upload.lease,
+            hasher,
+            writer,
+            checkpoint: None,
+            recorded: upload.committed,
+            limit: registry.settings.max_blob_bytes,
+            lost,
+            renewal,
+        })
+    }
+
+    /// How many bytes the session has, durable or not.
+    pub(super) fn written(&self) -> u64 {
+        self.hasher.length()
+    }
+
+    /// Takes in a body to its end or to its breaking off. After an error nothing more is recorded.
+    pub(super) async fn take(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
+        let taken = self.take_batches(body).await;
+        if taken.is_err()
+            && let Err(error) = self.end_checkpoint().await
+        {
+            tracing::debug!(upload_id = %self.lease.id, %error, "checkpoint upload");
+        }
+        taken
+    }
+
+    async fn take_batches(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
+        let mut batches = body.into_batches();
+        let mut batch = match batches.next().await {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Intake::Broken(error)),
+        };
+        while !batch.is_empty() {
+            let (stored, next) = self.store_and_read(batch, &mut batches).await;
+            stored?;
+            match next {
+                Ok(next) => batch = next,
+                Err(error) => return Ok(Intake::Broken(error)),
+            }
+        }
+        Ok(Intake::Complete)
+    }
+
+    async fn store_and_read(
+        &mut self,
+        batch: Vec<Bytes>,
+        batches: &mut Batches,
+    ) -> (Result<(), RegistryError>, Result<Vec<Bytes>, BodyError>) {
+        tokio::join!(self.store(batch), batches.next())
+    }
+
+    async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), RegistryError> {
+        self.check(&batch)?;
+        let hashed = spawn_hash(self.hasher.clone(), batch.clone());
+        let (hasher, written) = tokio::join!(hashed, self.writer.write(batch));
+        written?;
+        self.hasher = hasher?;
+        if self.written() - self.recorded >= CHECKPOINT {
+            self.begin_checkpoint().await?;
+        }
+        Ok(())
+    }
+
+    fn check(&self, batch: &[Bytes]) -> Result<(), RegistryError> {
+        if self.lost.is_cancelled() {
+            return Err(RegistryError::UploadUnknown);
+        }
+        let length = self.written() + batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        match self.limit {
+            Some(limit) if length > limit => Err(RegistryError::BlobTooLarge { limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins to make durable and record what is written so far, after the last time is over.
+    async fn begin_checkpoint(&mut self) -> Result<(), RegistryError> {
+        self.end_checkpoint().await?;
+        self.recorded = self.written();
+        let (flush, metadata, lease) = (
+            self.writer.flush(),
+            self.registry.metadata.clone(),
+            self.lease,
+        );
+        let checkpoint = self.progress(LeaseAfter::Keep);
+        self.checkpoint = Some(self.registry.tasks().spawn(async move {
+            flush.await?;
+            Ok(metadata.checkpoint_upload(lease, checkpoint).await?)
+        }));
+        Ok(())
+    }
+
+    async fn end_checkpoint(&mut self) -> Result<(), RegistryError> {
+        match self.checkpoint.take() {
+            Some(checkpoint) => held(checkpoint.await??),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes everything durable.
+    pub(super) async fn flush(&mut self) -> Result<(), RegistryError> {
+        self.end_checkpoint().await?;
+        Ok(self.writer.flush().await?)
+    }
+
+    /// Makes everything durable, records it and gives the lease up.
+    pub(super) async fn release(mut self) -> Result<u64, RegistryError> {
+        self.flush().await?;
+        let checkpoint = self.progress(LeaseAfter::Release);
+        let committed = checkpoint.committed;
+        held(
+            self.registry
+                .metadata
+                .checkpoint_upload(self.lease, checkpoint)
+                .await?,
+        )?;
+        Ok(committed)
+    }
+
+    /// Closes the file and tells the hash of everything taken in. The lease is renewed until the
+    /// guard is dropped.
+    pub(super) fn finish(self) -> (Hasher, DropGuard) {
+        (self.hasher, self.renewal)
+    }
+
+    fn progress(&self, lease: LeaseAfter) -> Checkpoint {
+        let hash_state: HashState = self.hasher.state();
+        Checkpoint {
+            committed: self.written(),
+            hash_state,
+            lease,
+        }
+    }
+}
+
+/// A step that found its lease taken means that the session went to somebody else, or is gone.
+pub(super) fn held(hold: LeaseHold) -> Result<(), RegistryError> {
+    match hold {
+        LeaseHold::Held => Ok(()),
+        LeaseHold::Lost => Err(RegistryError::UploadUnknown),
+    }
+}
+
+/// Hashes beside everything else; short batches cost less here than a change of threads.
+async fn spawn_hash(mut hasher: Hasher, batch: Vec<Bytes>) -> Result<Hasher, RegistryError> {
+    const INLINE: usize = 16 * 1024;
+    let length: usize = batch.iter().map(Bytes::len).sum();
+    let work = move || {
+        for bytes in &batch {
+            hasher.update(bytes);
+        }
+        hasher
+    };
+    if length <= INLINE {
+        Ok(work())
+    } else {
+        Ok(spawn_blocking(work).await?)
+    }
+}
+
+/// Renews the lease until the guard is dropped; cancels the token if it was lost.
+fn renew(registry: &Registry, lease: Lease) -> (CancellationToken, DropGuard) {
+    let (lost, over) = (CancellationToken::new(), CancellationToken::new());
+    let (metadata, lost_here, over_here) = (registry.metadata.clone(), lost.clone(), over.clone());
+    registry.tasks().spawn(async move {
+        loop {
+            tokio::select! {
+                () = over_here.cancelled() => return,
+                () = tokio::time::sleep(RENEWAL) => {}
+            }
+            match metadata.renew_upload(lease).await {
+                Ok(LeaseHold::Held) => {}
+                Ok(LeaseHold::Lost) => return lost_here.cancel(),
+                Err(error) => tracing::warn!(upload_id = %lease.id, %error, "renew upload lease"),
+            }
+        }
+    });
+    (lost, over.drop_guard())
+}
