@@ -85,12 +85,12 @@ pub struct Chunk {
 impl Chunk {
     /// Where the chunk begins, if the client says so.
     pub(super) fn start(&self) -> Option<u64> {
-        self.range.map(|range| range.start())
+        self.range.map(ContentRange::start)
     }
 
     /// The length the range promises.
     pub(super) fn promised(&self) -> Option<u64> {
-        self.range.map(|range| range.length())
+        self.range.map(ContentRange::length)
     }
 
     /// Refuses a chunk whose two lengths differ before a byte of it is read.

@@ -180,7 +180,9 @@ fn leased(upload: &NewUpload) -> LeasedUpload {
 /// The length of the bytes, if they are what `expected` names.
 pub(super) fn check_digest(bytes: &[Bytes], expected: Digest) -> Result<u64, RegistryError> {
     let mut hasher = Hasher::new(expected.algorithm());
-    bytes.iter().for_each(|bytes| hasher.update(bytes));
+    for slice in bytes {
+        hasher.update(slice);
+    }
     let size = hasher.length();
     let actual = hasher.finish();
     if actual == expected {

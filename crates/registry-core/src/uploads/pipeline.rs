@@ -112,8 +112,8 @@ impl Pipeline {
 
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), RegistryError> {
         self.check(&batch)?;
-        let hashed = spawn_hash(self.hasher.clone(), batch.clone());
-        let (hasher, written) = tokio::join!(hashed, self.writer.write(batch));
+        let hashing = spawn_hash(self.hasher.clone(), batch.clone());
+        let (hasher, written) = tokio::join!(hashing, self.writer.write(batch));
         written?;
         self.hasher = hasher?;
         if self.written() - self.recorded >= CHECKPOINT {
