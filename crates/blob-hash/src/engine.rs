@@ -2,7 +2,8 @@
 //!
 //! Both are right everywhere; they differ in speed. The sha2 crate needs the CPU's
 //! own SHA instructions to be fast, and saves a call into C where it has them. aws-lc
-//! has assembly for CPUs without.
+//! has assembly for CPUs without: for SHA-512 on x86-64, where the sha2 crate has AVX2
+//! code, it was still a tenth faster or more when measured.
 
 use std::fmt;
 

@@ -118,3 +118,81 @@ fn parse(bytes: &[u8]) -> Result<Parts<'_>, HashStateError> {
         tail,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Hasher;
+
+    fn state(algorithm: Algorithm) -> Vec<u8> {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(&[7; 1_000]);
+        hasher.state().into()
+    }
+
+    #[test]
+    fn layout_is_fixed() {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(b"tail");
+        let mut expected = vec![1, 1, 4, 0, 0, 0, 0, 0, 0, 0];
+        expected.extend_from_slice(&[0x67, 0xe6, 0x09, 0x6a, 0x85, 0xae, 0x67, 0xbb]);
+        assert_eq!(hasher.state().as_bytes()[..18], expected);
+        assert_eq!(hasher.state().as_bytes()[42..], *b"tail");
+    }
+
+    #[test]
+    fn every_cut_and_every_excess_is_refused() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let whole = state(algorithm);
+            for length in 0..whole.len() {
+                let cut = HashState::from_bytes(whole[..length].to_vec());
+                assert_eq!(cut, Err(HashStateError::WrongSize(length)));
+            }
+            let mut excess = whole.clone();
+            excess.push(0);
+            assert_eq!(
+                HashState::from_bytes(excess),
+                Err(HashStateError::WrongSize(whole.len() + 1))
+            );
+            HashState::try_from(whole).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_this_release_does_not_know_is_refused() {
+        let mut newer = state(Algorithm::Sha256);
+        newer[0] = 2;
+        assert_eq!(
+            HashState::from_bytes(newer),
+            Err(HashStateError::UnknownVersion(2))
+        );
+        let mut other = state(Algorithm::Sha256);
+        other[1] = 3;
+        assert_eq!(
+            HashState::from_bytes(other),
+            Err(HashStateError::UnknownAlgorithm(3))
+        );
+    }
+
+    #[test]
+    fn an_algorithm_or_a_count_that_does_not_fit_is_refused() {
+        let mut swapped = state(Algorithm::Sha256);
+        swapped[1] = SHA512;
+        assert!(matches!(
+            HashState::from_bytes(swapped),
+            Err(HashStateError::WrongSize(_))
+        ));
+        let mut counted = state(Algorithm::Sha512);
+        counted[2] ^= 1;
+        assert!(matches!(
+            HashState::from_bytes(counted),
+            Err(HashStateError::WrongSize(_))
+        ));
+        let mut endless = state(Algorithm::Sha256);
+        endless[9] = 0xff;
+        assert!(matches!(
+            HashState::from_bytes(endless),
+            Err(HashStateError::ImpossibleLength(_))
+        ));
+    }
+}

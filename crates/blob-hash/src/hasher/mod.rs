@@ -110,12 +110,16 @@ impl Hasher {
     }
 
     /// Ends the hash.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the lengths agree by construction"
+    )]
     pub fn finish(mut self) -> Digest {
         let mut padded = [0; 2 * BLOCK_512];
         let size = self.pad(&mut padded);
         self.words.compress(self.engine, &padded[..size]);
         // INVARIANT: the words of an algorithm are exactly as long as its hash.
-        #[expect(clippy::expect_used, reason = "the lengths agree by construction")]
         Digest::new(self.algorithm(), &self.words.to_hash())
             .expect("a hash of its algorithm's length")
     }
@@ -140,3 +144,6 @@ impl Hasher {
         length % self.words.block_size()
     }
 }
+
+#[cfg(test)]
+mod tests;
