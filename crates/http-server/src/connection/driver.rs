@@ -1,0 +1,297 @@
+//! Drives one connection to its end: polls hyper, closes the connection when it has been idle,
+//! slow or stalled for too long, and winds it down when the server shuts down.
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::Request;
+use hyper::{
+    body::Incoming,
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::{HttpService, service_fn},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::{Instant, Sleep};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    ConnectionContext,
+    activity::Phase,
+    service::respond,
+    stream::{ConnectionStream, Protocol},
+};
+use crate::{config::ServerConfig, exchange::ObservedBody};
+
+/// The most that hyper reads at once and buffers of a response. Reads begin at 8 KiB and double
+/// while they are filled, so only connections with an upload ever hold buffers of this size.
+const BUFFER: usize = 128 * 1024;
+
+/// What hyper takes of an HTTP/1 head beyond our own limits before it refuses by itself. Ours are
+/// checked after parsing and answer better; they do not count separators and the request line's
+/// other words.
+const HEAD_SLACK: usize = 8 * 1024;
+
+/// hyper's number of headers up to which it parses without an allocation.
+const INLINE_HEADERS: usize = 100;
+
+/// A connection with the protocol it turned out to speak.
+enum HttpConnection<S>
+where
+    S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible>,
+{
+    Http1(Box<http1::Connection<TokioIo<ConnectionStream>, S>>),
+    Http2(Box<http2::Connection<TokioIo<ConnectionStream>, S, TrackedExecutor>>),
+}
+
+impl<S> HttpConnection<S>
+where
+    S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible> + Unpin,
+    S::Future: Send + 'static,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        match self {
+            Self::Http1(connection) => Pin::new(connection).poll(context),
+            Self::Http2(connection) => Pin::new(connection).poll(context),
+        }
+    }
+
+    /// No further requests: idle connections end at once, others after their responses.
+    fn wind_down(&mut self) {
+        match self {
+            Self::Http1(connection) => Pin::new(&mut **connection).graceful_shutdown(),
+            Self::Http2(connection) => Pin::new(&mut **connection).graceful_shutdown(),
+        }
+    }
+}
+
+/// Runs the streams of HTTP/2 connections as tasks that shutdown waits for.
+#[derive(Debug, Clone)]
+struct TrackedExecutor(TaskTracker);
+
+impl<F> Executor<F> for TrackedExecutor
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+/// Serves a connection whose protocol is known, until it ends or has to be ended.
+pub(super) async fn drive(
+    stream: ConnectionStream,
+    protocol: Protocol,
+    context: Arc<ConnectionContext>,
+) {
+    let server = Arc::clone(context.server());
+    let requests = Arc::clone(&context);
+    let service = service_fn(move |request: Request<Incoming>| {
+        // Counted before the future is polled, so that the connection is busy from here on.
+        requests.activity().request_began();
+        requests.server().lifecycle().request_began();
+        respond(Arc::clone(&requests), request)
+    });
+    let io = TokioIo::new(stream);
+    let connection = match protocol {
+        Protocol::Http1 => HttpConnection::Http1(Box::new(
+            http1_builder(server.config()).serve_connection(io, service),
+        )),
+        Protocol::Http2 => {
+            context.activity().no_head();
+            let executor = TrackedExecutor(server.lifecycle().tasks().clone());
+            HttpConnection::Http2(Box::new(
+                http2_builder(server.config(), executor).serve_connection(io, service),
+            ))
+        }
+    };
+    run(connection, protocol, &context).await;
+}
+
+async fn run<S>(mut connection: HttpConnection<S>, protocol: Protocol, context: &ConnectionContext)
+where
+    S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible> + Unpin,
+    S::Future: Send + 'static,
+{
+    let lifecycle = context.server().lifecycle();
+    let mut draining = pin!(lifecycle.draining());
+    let mut aborting = pin!(lifecycle.aborting());
+    let mut patience = Patience::new(context, protocol);
+    let mut stage = Stage::New;
+    poll_fn(|task| {
+        // The signal is polled once, to leave the task's waker with it, and then only when there
+        // is news: polling it each time would take a lock that all connections share.
+        let is_news = stage == Stage::New || lifecycle.is_draining();
+        if stage != Stage::WindingDown && is_news {
+            stage = Stage::Serving;
+            if draining.as_mut().poll(task).is_ready() {
+                stage = Stage::WindingDown;
+                connection.wind_down();
+            }
+        }
+        if stage == Stage::WindingDown && aborting.as_mut().poll(task).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            if let Poll::Ready(result) = connection.poll(task) {
+                report(result);
+                return Poll::Ready(());
+            }
+            match patience.poll_over(task) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Over::Idle) => {
+                    stage = Stage::WindingDown;
+                    connection.wind_down();
+                }
+                Poll::Ready(Over::Misbehaving) => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    Serving,
+    /// Told to end.
+    WindingDown,
+}
+
+/// A client that leaves, or speaks nonsense, is nobody's fault here.
+fn report(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "serve connection");
+    }
+}
+
+/// How a connection's time has run out.
+enum Over {
+    /// It has been quiet for long enough to be closed politely.
+    Idle,
+    /// It is too slow, or did not even end politely.
+    Misbehaving,
+}
+
+/// Compares what a connection is doing with how long it may.
+struct Patience<'a> {
+    context: &'a ConnectionContext,
+    protocol: Protocol,
+    timer: Pin<Box<Sleep>>,
+    /// Set once the connection has been asked to end for being idle.
+    asked_to_end: Option<Instant>,
+}
+
+impl<'a> Patience<'a> {
+    fn new(context: &'a ConnectionContext, protocol: Protocol) -> Self {
+        let first = context.server().config().header_timeout;
+        Self {
+            context,
+            protocol,
+            timer: Box::pin(tokio::time::sleep(first)),
+            asked_to_end: None,
+        }
+    }
+
+    fn poll_over(&mut self, task: &mut Context<'_>) -> Poll<Over> {
+        loop {
+            let Some(deadline) = self.deadline() else {
+                // Busy: no end in sight. The timer may wake the task once more, to no effect.
+                return Poll::Pending;
+            };
+            if self.timer.deadline() > deadline || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(deadline);
+            }
+            if self.timer.as_mut().poll(task).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() >= deadline {
+                return Poll::Ready(self.verdict());
+            }
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        let activity = self.context.activity();
+        if self.protocol == Protocol::Http2 {
+            activity.no_head();
+        }
+        activity.phase()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let config = self.context.server().config();
+        match self.phase() {
+            Phase::Busy => None,
+            Phase::Stalled(since) => Some(since + config.response_stall_timeout),
+            Phase::Head(since) => Some(since + config.header_timeout),
+            Phase::Idle(since) => Some(match self.asked_to_end {
+                Some(asked) => asked.max(since) + config.header_timeout,
+                None => since + config.idle_timeout,
+            }),
+        }
+    }
+
+    fn verdict(&mut self) -> Over {
+        match self.phase() {
+            Phase::Idle(_) if self.asked_to_end.is_none() => {
+                self.asked_to_end = Some(Instant::now());
+                Over::Idle
+            }
+            phase => {
+                tracing::debug!(client = %self.context.client(), ?phase, "close slow connection");
+                Over::Misbehaving
+            }
+        }
+    }
+}
+
+fn http1_builder(config: &ServerConfig) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // The driver has both time-outs, for a head and for idleness; hyper has one for both.
+        .header_read_timeout(None)
+        // A client that has closed its side is gone; waiting on would keep its work going.
+        .half_close(false)
+        .max_buf_size(BUFFER.max(config.max_header_bytes + config.max_uri_bytes + HEAD_SLACK))
+        .max_header_size(config.max_header_bytes + config.max_uri_bytes + HEAD_SLACK);
+    if config.max_headers > INLINE_HEADERS {
+        builder.max_headers(config.max_headers);
+    }
+    builder
+}
+
+fn http2_builder(
+    config: &ServerConfig,
+    executor: TrackedExecutor,
+) -> http2::Builder<TrackedExecutor> {
+    let http2 = &config.http2;
+    let mut builder = http2::Builder::new(executor);
+    // Resets of streams not yet accepted stay at h2's limit of 20, resets for a client's errors
+    // at hyper's of 1,024: beyond them the connection ends (CVE-2023-44487, RUSTSEC-2024-0003).
+    builder
+        .timer(TokioTimer::new())
+        .adaptive_window(false)
+        .initial_stream_window_size(http2.stream_window_bytes)
+        .initial_connection_window_size(http2.connection_window_bytes)
+        .max_concurrent_streams(http2.max_concurrent_streams)
+        .max_frame_size(http2.max_frame_bytes)
+        .max_header_list_size(header_list_size(config))
+        .keep_alive_interval(http2.ping_interval)
+        .keep_alive_timeout(http2.ping_timeout);
+    builder
+}
+
+/// HTTP/2 counts 32 bytes more for each header (RFC 9113 section 6.5.2), and the target among
+/// them.
+fn header_list_size(config: &ServerConfig) -> u32 {
+    let size = config.max_header_bytes + config.max_uri_bytes + 32 * config.max_headers;
+    u32::try_from(size + HEAD_SLACK).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,100 @@
+//! The one line a request leaves in the access log, written when its response has ended.
+//! It holds the path but never the query, and no header but the user agent: tokens and presigned
+//! parameters must not reach a log.
+
+use std::{net::SocketAddr, time::Duration};
+
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header::USER_AGENT};
+use tracing::{Level, enabled, info};
+
+use super::{AccessRecord, Outcome};
+use crate::request::RequestId;
+
+/// The target of the access log, for filters.
+pub const ACCESS_LOG_TARGET: &str = "access";
+
+/// Whether anybody listens to the access log. Applications may leave out the fields of an
+/// [`AccessRecord`] other than the route if not.
+pub fn access_log_enabled() -> bool {
+    enabled!(target: ACCESS_LOG_TARGET, Level::INFO)
+}
+
+/// What has to be kept of a request until its line is written.
+#[derive(Debug)]
+pub(super) struct AccessLine {
+    uri: Uri,
+    version: Version,
+    user_agent: Option<HeaderValue>,
+    client: SocketAddr,
+    request_id: RequestId,
+}
+
+/// What is known at the end only.
+#[derive(Debug)]
+pub(super) struct Ending<'a> {
+    pub(super) method: &'a Method,
+    pub(super) status: StatusCode,
+    pub(super) record: Option<&'a AccessRecord>,
+    pub(super) outcome: Outcome,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) duration: Duration,
+    pub(super) time_to_first_byte: Option<Duration>,
+}
+
+impl AccessLine {
+    pub(super) fn of<B>(request: &Request<B>, client: SocketAddr, request_id: RequestId) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            version: request.version(),
+            user_agent: user_agent(request.headers()),
+            client,
+            request_id,
+        }
+    }
+
+    pub(super) fn write(&self, ending: &Ending<'_>) {
+        let record = ending.record;
+        let text = |field: fn(&AccessRecord) -> Option<&str>| record.and_then(field);
+        info!(
+            target: ACCESS_LOG_TARGET,
+            method = ending.method.as_str(),
+            path = self.uri.path(),
+            route = text(|record| record.route),
+            repository = text(|record| record.repository.as_deref()),
+            reference = text(|record| record.reference.as_deref()),
+            digest = text(|record| record.digest.as_deref()),
+            status = ending.status.as_u16(),
+            outcome = ending.outcome.as_str(),
+            bytes_in = ending.bytes_in,
+            bytes_out = ending.bytes_out,
+            duration_ms = milliseconds(ending.duration),
+            ttfb_ms = ending.time_to_first_byte.map(milliseconds),
+            client = %self.client,
+            user_agent = self.user_agent.as_ref().and_then(|value| value.to_str().ok()),
+            protocol = protocol(self.version),
+            request_id = self.request_id.as_str(),
+            upload_id = text(|record| record.upload_id.as_deref()),
+            error_code = text(|record| record.error_code),
+            "request"
+        );
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(USER_AGENT).cloned()
+}
+
+/// Milliseconds to three places: enough for a look at the log, without a float's tail.
+fn milliseconds(duration: Duration) -> f64 {
+    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
+        * 1000.0
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,6 @@
+//! What an application answers with.
+
+mod body;
+mod file;
+
+pub use body::ResponseBody;
