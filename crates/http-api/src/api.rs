@@ -1,0 +1,102 @@
+//! The application behind the server: route, dispatch, and what the access log says of it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{Request, Response};
+use http_server::{
+    AccessRecord, Application, ClientAddress, Refusal, RequestBody, RequestId, ResponseBody,
+};
+use registry_core::Registry;
+use registry_core::access::Caller;
+
+use crate::error::{self, ApiError};
+use crate::oci;
+use crate::reply::Reply;
+use crate::route::{self, Route};
+use crate::welcome::Welcome;
+
+/// The distribution API of a registry.
+#[derive(Debug)]
+pub struct Api {
+    pub(crate) registry: Registry,
+    pub(crate) welcome: Welcome,
+}
+
+/// What every handler gets.
+pub(crate) struct Call {
+    pub(crate) caller: Caller,
+    pub(crate) request: Request<RequestBody>,
+}
+
+impl Api {
+    /// The API of `registry`; `welcome` is what a browser sees at `/`.
+    pub fn new(registry: Registry, welcome: Welcome) -> Self {
+        Self { registry, welcome }
+    }
+
+    async fn answer(&self, route: Route, call: Call) -> Result<Reply, ApiError> {
+        match route {
+            Route::Welcome => Ok(self.welcome.reply()),
+            Route::Version => Ok(oci::version(&call)),
+            Route::ListRepositories(page) => oci::catalog::list(self, &call, page).await,
+            Route::ListTags(name, page) => oci::tags::list(self, &call, name, page).await,
+            Route::ListReferrers(name, page) => oci::referrers::list(self, &call, name, page).await,
+            Route::ReadManifest(name, reference, part) => {
+                oci::manifests::read(self, &call, name, reference, part).await
+            }
+            Route::PutManifest(name, reference, tags) => {
+                oci::manifests::put(self, call, name, reference, tags).await
+            }
+            Route::DeleteManifest(name, reference) => {
+                oci::manifests::delete(self, &call, name, reference).await
+            }
+            Route::ReadBlob(name, digest, part) => {
+                oci::blobs::read(self, &call, name, digest, part).await
+            }
+            Route::DeleteBlob(name, digest) => oci::blobs::delete(self, &call, name, digest).await,
+            Route::OpenUpload(name, request) => oci::uploads::open(self, call, name, request).await,
+            Route::UploadStatus(name, id) => oci::uploads::status(self, &call, name, id).await,
+            Route::AppendUpload(name, id) => oci::uploads::append(self, call, name, id).await,
+            Route::FinishUpload(name, id, digest) => {
+                oci::uploads::finish(self, call, name, id, digest).await
+            }
+            Route::CancelUpload(name, id) => oci::uploads::cancel(self, &call, name, id).await,
+        }
+    }
+
+    fn caller(&self, request: &Request<RequestBody>) -> Caller {
+        let id = request
+            .extensions()
+            .get::<RequestId>()
+            .map_or_else(|| Arc::from(""), |id| Arc::from(id.as_str()));
+        let origin = request
+            .extensions()
+            .get::<ClientAddress>()
+            .map(|address| address.0.ip());
+        self.registry.anonymous(id, origin)
+    }
+}
+
+#[async_trait]
+impl Application for Api {
+    async fn respond(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
+        let route = route::parse(request.method(), request.uri());
+        let mut record = AccessRecord::of_route(route.as_ref().map_or("unknown", Route::label));
+        let caller = self.caller(&request);
+        let request_id = Arc::clone(caller.request_id());
+        let answer = match route {
+            Ok(route) => {
+                record.repository = route.repository().map(ToString::to_string);
+                self.answer(route, Call { caller, request }).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        let reply = answer.unwrap_or_else(|error| error.reply(&request_id));
+        reply.into_response(record)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response<ResponseBody> {
+        error::refuse(refusal).into_response(AccessRecord::of_route("unknown"))
+    }
+}
