@@ -1,0 +1,182 @@
+//! From turns to the figures of a table: rates, percentiles, CPU for each operation or GiB.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::load::Turn;
+use crate::work::Figure;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// What a server did over all turns of a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Figures {
+    /// Operations or MiB a second, over all turns.
+    pub(crate) rate: f64,
+    /// How far the turns' rates lie apart, as a part of `rate`: above a fifth the machine was
+    /// busy with something else.
+    pub(crate) spread: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// Microseconds an operation, or seconds a GiB.
+    pub(crate) cpu: f64,
+    /// The generator's, likewise: it runs on the same cores.
+    pub(crate) client_cpu: f64,
+    pub(crate) peak_mib: f64,
+    pub(crate) operations: usize,
+    /// Each turn's rate, in order.
+    pub(crate) turns: Vec<f64>,
+}
+
+impl Figures {
+    pub(crate) fn of(figure: Figure, turns: &[Turn]) -> Self {
+        let mut latencies: Vec<Duration> = turns
+            .iter()
+            .flat_map(|turn| turn.latencies.iter().copied())
+            .collect();
+        latencies.sort_unstable();
+        let total = |part: fn(&Turn) -> Duration| turns.iter().map(part).sum::<Duration>();
+        let amount: f64 = turns.iter().map(|turn| amount(figure, turn)).sum();
+        let rates: Vec<f64> = turns
+            .iter()
+            .map(|turn| quotient(amount_of_rate(figure, turn), turn.elapsed.as_secs_f64()))
+            .collect();
+        let rate = quotient(
+            turns.iter().map(|turn| amount_of_rate(figure, turn)).sum(),
+            total(|turn| turn.elapsed).as_secs_f64(),
+        );
+        let most = rates.iter().copied().fold(f64::MIN, f64::max);
+        let least = rates.iter().copied().fold(f64::MAX, f64::min);
+        Self {
+            rate,
+            spread: quotient(most - least, rate),
+            p50_ms: percentile(&latencies, 50),
+            p99_ms: percentile(&latencies, 99),
+            cpu: quotient(total(|turn| turn.server_cpu).as_secs_f64(), amount),
+            client_cpu: quotient(total(|turn| turn.client_cpu).as_secs_f64(), amount),
+            peak_mib: turns
+                .iter()
+                .map(|turn| float(turn.peak_memory))
+                .fold(0.0, f64::max)
+                / 1024.0,
+            operations: latencies.len(),
+            turns: rates,
+        }
+    }
+
+    /// The figures of the operations' last steps, if they were looked at.
+    pub(crate) fn of_last_steps(turns: &[Turn]) -> Option<(f64, f64)> {
+        let mut steps: Vec<Duration> = turns
+            .iter()
+            .flat_map(|turn| turn.last_steps.iter().copied())
+            .collect();
+        steps.sort_unstable();
+        (!steps.is_empty()).then(|| (percentile(&steps, 50), percentile(&steps, 99)))
+    }
+}
+
+/// What CPU time is divided by: an operation in microseconds, a GiB in seconds.
+fn amount(figure: Figure, turn: &Turn) -> f64 {
+    match figure {
+        Figure::Operations | Figure::Memory => float_of(turn.latencies.len()) / 1e6,
+        Figure::Volume => float(turn.bytes) / (1024.0 * MIB),
+    }
+}
+
+/// What is done in a second.
+fn amount_of_rate(figure: Figure, turn: &Turn) -> f64 {
+    match figure {
+        Figure::Operations | Figure::Memory => float_of(turn.latencies.len()),
+        Figure::Volume => float(turn.bytes) / MIB,
+    }
+}
+
+/// The nearest rank, in milliseconds: a latency that was seen, not one between two.
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted
+        .get(rank - 1)
+        .map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+}
+
+/// Nothing of nothing is nothing, not NaN, which JSON cannot say.
+pub(crate) fn quotient(of: f64, by: f64) -> f64 {
+    if by > 0.0 { of / by } else { 0.0 }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 bytes or operations are not reached"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 operations are not reached"
+)]
+fn float_of(number: usize) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(milliseconds: &[u64], seconds: u64) -> Turn {
+        Turn {
+            elapsed: Duration::from_secs(seconds),
+            latencies: milliseconds
+                .iter()
+                .map(|ms| Duration::from_millis(*ms))
+                .collect(),
+            server_cpu: Duration::from_millis(2),
+            client_cpu: Duration::from_millis(1),
+            bytes: 512 * 1024 * 1024,
+            peak_memory: 2048,
+            ..Turn::default()
+        }
+    }
+
+    fn near(left: f64, right: f64) {
+        assert!((left - right).abs() < 1e-9, "{left} is not {right}");
+    }
+
+    #[test]
+    fn operations_are_counted_over_all_turns() {
+        let figures = Figures::of(Figure::Operations, &[turn(&[1, 2, 3], 1), turn(&[4], 1)]);
+        near(figures.rate, 2.0);
+        near(figures.spread, 1.0);
+        near(figures.cpu, 1000.0);
+        near(figures.client_cpu, 500.0);
+        near(figures.p50_ms, 2.0);
+        near(figures.p99_ms, 4.0);
+        near(figures.peak_mib, 2.0);
+    }
+
+    #[test]
+    fn volume_is_counted_in_bytes() {
+        let figures = Figures::of(Figure::Volume, &[turn(&[1], 2), turn(&[1], 2)]);
+        near(figures.rate, 256.0);
+        near(figures.cpu, 0.004);
+    }
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let hundred: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
+        near(percentile(&hundred, 50), 50.0);
+        near(percentile(&hundred, 99), 99.0);
+        near(percentile(&hundred[..1], 99), 1.0);
+        near(percentile(&[], 50), 0.0);
+    }
+
+    #[test]
+    fn last_steps_are_absent_unless_taken() {
+        assert_eq!(Figures::of_last_steps(&[turn(&[1], 1)]), None);
+        let mut with = turn(&[1], 1);
+        with.last_steps = vec![Duration::from_millis(7)];
+        assert_eq!(Figures::of_last_steps(&[with]), Some((7.0, 7.0)));
+    }
+}

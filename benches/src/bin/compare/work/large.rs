@@ -1,0 +1,191 @@
+//! One large blob at a time, in and out, and the floor beside it.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Figure, Load, Scenario, Work};
+use crate::client::{Answer, Connection};
+use crate::content::{Blob, BlobFamily, digest_of, digest_text};
+use crate::floor;
+use crate::load::{self, Done, Limit, Turn};
+use crate::registry::{Pusher, request};
+use crate::servers::{Server, Side};
+
+const LENGTH: usize = 200 * 1024 * 1024;
+
+const REPOSITORY: &str = "team/large";
+
+/// Transfers of one turn: as many on a fast server as on a slow one, so that the disk gets the
+/// same from both.
+const TRANSFERS: u64 = 3;
+
+#[derive(Debug, Clone, Copy)]
+enum Transfer {
+    /// POST, PATCH of a stream of unknown length, PUT: docker, podman and skopeo.
+    PushStreamed,
+    /// POST, PUT of everything: containerd and BuildKit.
+    PushAtOnce,
+    Pull,
+}
+
+impl Transfer {
+    const ALL: [Self; 3] = [Self::PushStreamed, Self::PushAtOnce, Self::Pull];
+
+    fn work(self) -> Work {
+        match self {
+            Self::PushStreamed => Work {
+                last_step: Some("its finalize PUT"),
+                ..Work::new(
+                    "push-large",
+                    "push 200 MiB (POST, PATCH, PUT)",
+                    Figure::Volume,
+                )
+            },
+            Self::PushAtOnce => {
+                Work::new("push-large-put", "push 200 MiB (POST, PUT)", Figure::Volume)
+            }
+            Self::Pull => Work::new("pull-large", "pull 200 MiB", Figure::Volume),
+        }
+    }
+}
+
+/// Three lines.
+pub(super) struct Large;
+
+impl Scenario for Large {
+    fn works(&self) -> Vec<Work> {
+        Transfer::ALL.map(Transfer::work).into()
+    }
+
+    fn sides(&self) -> &'static [Side] {
+        &Side::ALL
+    }
+
+    fn prepare(&self, server: &Server) -> Result<Box<dyn Load>> {
+        let family = BlobFamily::new(LENGTH);
+        if server.side == Side::Floor {
+            return Ok(Box::new(FloorLoad { family }));
+        }
+        let mut pusher = Pusher::new(server.connect()?);
+        let digest = pusher.push_blob(REPOSITORY, &family)?;
+        let pull = request("GET", &format!("/v2/{REPOSITORY}/blobs/{digest}"));
+        let response = pusher.connection().exchange(&pull, Answer::WithBody)?;
+        ensure!(
+            digest_of(response.body) == digest,
+            "a large blob came back changed"
+        );
+        Ok(Box::new(LargeLoad { family, pull }))
+    }
+}
+
+struct LargeLoad {
+    family: BlobFamily,
+    pull: Vec<u8>,
+}
+
+impl Load for LargeLoad {
+    fn turn(&mut self, work: usize, server: &mut Server) -> Result<Turn> {
+        let transfer = Transfer::ALL[work];
+        let mut client = [Pusher::new(server.connect()?)];
+        load::drive(
+            server,
+            &mut client,
+            Limit::Operations(TRANSFERS),
+            |pusher| match transfer {
+                Transfer::PushStreamed => push_streamed(pusher, REPOSITORY, &self.family),
+                Transfer::PushAtOnce => {
+                    pusher.push_blob(REPOSITORY, &self.family)?;
+                    moved(self.family.length())
+                }
+                Transfer::Pull => {
+                    pusher.connection().send(&self.pull)?;
+                    let bytes = pusher.connection().receive_and_discard(200)?;
+                    Ok(Done {
+                        bytes,
+                        last_step: None,
+                    })
+                }
+            },
+        )
+    }
+}
+
+/// A push as docker does it, with a look at how long the last step alone takes.
+pub(super) fn push_streamed(
+    pusher: &mut Pusher,
+    repository: &str,
+    family: &BlobFamily,
+) -> Result<Done> {
+    let blob = family.blob();
+    let upload = pusher.begin_upload(repository)?;
+    let upload = pusher.patch_blob(&upload, family, &blob)?;
+    let begun = Instant::now();
+    pusher.finish_upload(&upload, &blob)?;
+    Ok(Done {
+        last_step: Some(begun.elapsed()),
+        ..moved(family.length())?
+    })
+}
+
+fn moved(length: usize) -> Result<Done> {
+    Ok(Done {
+        bytes: u64::try_from(length)?,
+        last_step: None,
+    })
+}
+
+/// The same bytes in the floor's own protocol.
+struct FloorLoad {
+    family: BlobFamily,
+}
+
+impl Load for FloorLoad {
+    fn turn(&mut self, work: usize, server: &mut Server) -> Result<Turn> {
+        if matches!(Transfer::ALL[work], Transfer::Pull) {
+            self.push(&mut server.connect()?)?;
+        }
+        let mut client = [server.connect()?];
+        load::drive(
+            server,
+            &mut client,
+            Limit::Operations(TRANSFERS),
+            |connection| match Transfer::ALL[work] {
+                Transfer::PushStreamed | Transfer::PushAtOnce => self.push(connection),
+                Transfer::Pull => pull(connection),
+            },
+        )
+    }
+}
+
+impl FloorLoad {
+    fn push(&self, connection: &mut Connection) -> Result<Done> {
+        let blob: Blob = self.family.blob();
+        connection.send(&[floor::PUSH])?;
+        connection.send(&u64::try_from(self.family.length())?.to_le_bytes())?;
+        for piece in self.family.pieces(&blob) {
+            connection.send(piece)?;
+        }
+        let mut hash = [0; 32];
+        connection.read_exact(&mut hash)?;
+        ensure!(
+            digest_text(&hash) == blob.digest,
+            "the floor hashed other bytes"
+        );
+        moved(self.family.length())
+    }
+}
+
+fn pull(connection: &mut Connection) -> Result<Done> {
+    connection.send(&[floor::PULL])?;
+    let mut length = [0; 8];
+    connection.read_exact(&mut length)?;
+    let bytes = u64::from_le_bytes(length);
+    connection
+        .discard(&mut { bytes })
+        .context("pull from the floor")?;
+    Ok(Done {
+        bytes,
+        last_step: None,
+    })
+}
