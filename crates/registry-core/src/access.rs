@@ -72,6 +72,11 @@ impl Caller {
         }
     }
 
+    /// The id of its request.
+    pub fn request_id(&self) -> &Arc<str> {
+        &self.change.request_id
+    }
+
     /// The right to read `repository`.
     pub fn pull_access(&self, repository: &RepositoryName) -> Result<PullAccess, Denied> {
         self.require(Action::Pull, AnonymousAccess::Pull)?;

@@ -16,6 +16,9 @@ pub enum BodyError {
     /// The client sent less than the least accepted rate.
     #[error("the body came too slowly")]
     TooSlow,
+    /// Its framing is not HTTP.
+    #[error("the body is malformed")]
+    Malformed,
     /// More came than is accepted.
     #[error("the body is larger than this registry accepts")]
     TooLarge,
