@@ -1,0 +1,319 @@
+//! Blobs: reading them whole and in part, conditions, deleting, and that one repository never shows another's.
+
+use berth_tests::{Blob, Document, Repository, for_each_backend};
+
+async fn repository_with(
+    builder: berth_tests::registry::Builder,
+    blob: &Blob,
+) -> (berth_tests::TestRegistry, Repository) {
+    let registry = builder.start().await;
+    let repository = registry.repository("team/app");
+    repository.push_blob(blob).await;
+    (registry, repository)
+}
+
+#[tokio::test]
+async fn a_pushed_blob_comes_back_with_its_headers() {
+    for_each_backend(async |builder| {
+        let blob = Blob::random(70_000);
+        let (_registry, repository) = repository_with(builder, &blob).await;
+        for response in [
+            repository.get_blob(&blob.digest).send().await,
+            repository.head_blob(&blob.digest).send().await,
+        ] {
+            response
+                .expect_status(200)
+                .expect_header("content-length", "70000");
+            response.expect_header("docker-content-digest", &blob.digest);
+            // A browser must never take a layer for a page of this origin.
+            response.expect_header("content-type", "application/octet-stream");
+            response.expect_header("x-content-type-options", "nosniff");
+            response.expect_header("accept-ranges", "bytes");
+            response.expect_no_header("content-encoding");
+        }
+        repository.expect_blob(&blob).await;
+        assert!(
+            repository
+                .head_blob(&blob.digest)
+                .send()
+                .await
+                .body()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn blobs_of_every_size_come_back() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        for size in [
+            0,
+            1,
+            63,
+            64,
+            65,
+            4096,
+            1 << 18,
+            (1 << 20) - 1,
+            (1 << 20) + 1,
+            9 << 20,
+        ] {
+            let blob = Blob::random(size);
+            repository.push_blob(&blob).await;
+            repository.expect_blob(&blob).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_accepted_encoding_does_not_change_the_bytes() {
+    for_each_backend(async |builder| {
+        // containerd offers these and counts the content's length for its parallel ranges.
+        let blob = Blob::new(vec![0; 100_000]);
+        let (_registry, repository) = repository_with(builder, &blob).await;
+        let response = repository
+            .get_blob(&blob.digest)
+            .header("accept-encoding", "zstd, gzip, deflate, br")
+            .send()
+            .await;
+        response
+            .expect_status(200)
+            .expect_header("content-length", "100000")
+            .expect_no_header("content-encoding");
+        assert!(response.body() == &blob.bytes);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_is_served_alone() {
+    for_each_backend(async |builder| {
+        let blob = Blob::random(1000);
+        let (_registry, repository) = repository_with(builder, &blob).await;
+        for (range, start, end) in [
+            ("bytes=0-0", 0, 0),
+            ("bytes=0-99", 0, 99),
+            ("bytes=990-999", 990, 999),
+            ("bytes=500-", 500, 999),
+            ("bytes=900-5000", 900, 999),
+            ("bytes=-1", 999, 999),
+            ("bytes=-5000", 0, 999),
+            ("bytes=0-18446744073709551615", 0, 999),
+        ] {
+            let response = repository
+                .get_blob(&blob.digest)
+                .header("range", range)
+                .send()
+                .await;
+            response
+                .expect_status(206)
+                .expect_header("content-range", format!("bytes {start}-{end}/1000"));
+            response.expect_header("content-length", (end - start + 1).to_string());
+            response.expect_header("docker-content-digest", &blob.digest);
+            assert!(response.body() == &blob.bytes.slice(start..=end), "{range}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_that_names_nothing_is_416() {
+    for_each_backend(async |builder| {
+        let blob = Blob::random(1000);
+        let (_registry, repository) = repository_with(builder, &blob).await;
+        for range in ["bytes=1000-", "bytes=1000-2000", "bytes=500-0", "bytes=-0"] {
+            let response = repository
+                .get_blob(&blob.digest)
+                .header("range", range)
+                .send()
+                .await;
+            response
+                .expect_status(416)
+                .expect_header("content-range", "bytes */1000");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_range_that_is_not_understood_is_ignored() {
+    for_each_backend(async |builder| {
+        // RFC 9110, section 14.2: an unknown unit or an invalid set is ignored, and a set of several may be.
+        let blob = Blob::random(1000);
+        let (_registry, repository) = repository_with(builder, &blob).await;
+        let many = (0..500)
+            .map(|start| format!("{start}-{start}"))
+            .collect::<Vec<_>>()
+            .join(",");
+        for range in [
+            "lines=1-2",
+            "bytes=",
+            "bytes=a-b",
+            "bytes 0-1",
+            "bytes=0-1,3-4",
+            &format!("bytes={many}"),
+        ] {
+            let response = repository
+                .get_blob(&blob.digest)
+                .header("range", range)
+                .send()
+                .await;
+            response
+                .expect_status(200)
+                .expect_header("content-length", "1000");
+        }
+        // Ranges are for GET alone.
+        let response = repository
+            .head_blob(&blob.digest)
+            .header("range", "bytes=0-9")
+            .send()
+            .await;
+        response
+            .expect_status(200)
+            .expect_header("content-length", "1000");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_client_has_is_not_sent_again() {
+    for_each_backend(async |builder| {
+        let blob = Blob::random(1000);
+        let (_registry, repository) = repository_with(builder, &blob).await;
+        let tag = repository
+            .get_blob(&blob.digest)
+            .send()
+            .await
+            .required_header("etag")
+            .to_owned();
+        assert_eq!(tag, format!("\"{}\"", blob.digest));
+        for condition in [
+            tag.as_str(),
+            &format!("W/{tag}"),
+            &format!("\"other\", {tag}"),
+            "*",
+        ] {
+            for request in [
+                repository.get_blob(&blob.digest),
+                repository.head_blob(&blob.digest),
+            ] {
+                let response = request.header("if-none-match", condition).send().await;
+                response.expect_status(304).expect_header("etag", &tag);
+                assert!(response.body().is_empty());
+            }
+        }
+        let other = repository
+            .get_blob(&blob.digest)
+            .header("if-none-match", "\"other\"")
+            .send()
+            .await;
+        other.expect_status(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_blob_is_invisible_in_a_repository_that_has_it_not() {
+    for_each_backend(async |builder| {
+        let blob = Blob::random(1000);
+        let (registry, _repository) = repository_with(builder, &blob).await;
+        let other = registry.repository("team/other");
+        other.push_blob(&Blob::random(10)).await;
+        other
+            .get_blob(&blob.digest)
+            .send()
+            .await
+            .expect_error(404, "BLOB_UNKNOWN");
+        other
+            .head_blob(&blob.digest)
+            .send()
+            .await
+            .expect_status(404);
+        other
+            .request(http::Method::DELETE, &format!("blobs/{}", blob.digest))
+            .send()
+            .await
+            .expect_error(404, "BLOB_UNKNOWN");
+        let absent = registry
+            .repository("nobody/nothing")
+            .get_blob(&blob.digest)
+            .send()
+            .await;
+        absent.expect_status(404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_blob_is_gone_from_its_repository_only() {
+    for_each_backend(async |builder| {
+        let blob = Blob::random(1000);
+        let (registry, repository) = repository_with(builder, &blob).await;
+        let other = registry.repository("team/other");
+        other.push_blob(&blob).await;
+
+        let path = format!("blobs/{}", blob.digest);
+        repository
+            .request(http::Method::DELETE, &path)
+            .send()
+            .await
+            .expect_status(202);
+        repository
+            .get_blob(&blob.digest)
+            .send()
+            .await
+            .expect_error(404, "BLOB_UNKNOWN");
+        repository
+            .head_blob(&blob.digest)
+            .send()
+            .await
+            .expect_status(404);
+        repository
+            .request(http::Method::DELETE, &path)
+            .send()
+            .await
+            .expect_error(404, "BLOB_UNKNOWN");
+        other.expect_blob(&blob).await;
+        repository.push_blob(&blob).await;
+        repository.expect_blob(&blob).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_blob_that_a_manifest_needs_is_not_deleted() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let image = Document::image(2);
+        repository.push("1", &image).await;
+        for blob in &image.blobs {
+            let refused = repository
+                .request(http::Method::DELETE, &format!("blobs/{}", blob.digest))
+                .send()
+                .await;
+            refused.expect_error(405, "UNSUPPORTED");
+            assert!(
+                refused.text().contains(&image.digest),
+                "it does not name the manifest: {refused:?}"
+            );
+            repository.expect_blob(blob).await;
+        }
+        repository
+            .delete_manifest(&image.digest)
+            .send()
+            .await
+            .expect_status(202);
+        let first = format!("blobs/{}", image.blobs[0].digest);
+        repository
+            .request(http::Method::DELETE, &first)
+            .send()
+            .await
+            .expect_status(202);
+    })
+    .await;
+}

@@ -1,0 +1,174 @@
+//! Conditions on manifests: two writers that read the same tag cannot both believe that they replaced it.
+
+use berth_tests::{Document, for_each_backend};
+
+fn quoted(document: &Document) -> String {
+    format!("\"{}\"", document.digest)
+}
+
+#[tokio::test]
+async fn a_tag_is_replaced_only_while_it_is_what_the_writer_saw() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let (first, second, third) = (Document::image(1), Document::image(1), Document::image(1));
+        repository.push("1", &first).await;
+        for document in [&second, &third] {
+            repository.push(&document.digest, document).await;
+        }
+
+        let matching = repository
+            .put_manifest("1", &second)
+            .header("if-match", quoted(&first))
+            .send()
+            .await;
+        matching.expect_status(201);
+        let stale = repository
+            .put_manifest("1", &third)
+            .header("if-match", quoted(&first))
+            .send()
+            .await;
+        stale.expect_error(412, "DENIED");
+        repository.expect_manifest("1", &second).await;
+        let several = format!("{}, {}", quoted(&first), quoted(&second));
+        repository
+            .put_manifest("1", &third)
+            .header("if-match", several)
+            .send()
+            .await
+            .expect_status(201);
+        let absent = repository
+            .put_manifest("2", &third)
+            .header("if-match", quoted(&third))
+            .send()
+            .await;
+        absent.expect_error(412, "DENIED");
+        assert_eq!(repository.get_manifest("2").send().await.status(), 404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tag_is_created_only_while_it_is_absent() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let (first, second) = (Document::image(1), Document::image(1));
+        for document in [&first, &second] {
+            repository.push(&document.digest, document).await;
+        }
+        let create = |document| {
+            repository
+                .put_manifest("1", document)
+                .header("if-none-match", "*")
+                .send()
+        };
+        create(&first).await.expect_status(201);
+        create(&second).await.expect_error(412, "DENIED");
+        repository.expect_manifest("1", &first).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_that_create_one_tag_one_wins() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let images: Vec<_> = (0..8).map(|_| Document::image(1)).collect();
+        for image in &images {
+            repository.push(&image.digest, image).await;
+        }
+        let creations = images.iter().map(|image| {
+            repository
+                .put_manifest("1", image)
+                .header("if-none-match", "*")
+                .send()
+        });
+        let statuses: Vec<_> = futures_util::future::join_all(creations)
+            .await
+            .iter()
+            .map(berth_tests::Response::status)
+            .collect();
+        assert_eq!(
+            statuses.iter().filter(|&&status| status == 201).count(),
+            1,
+            "{statuses:?}"
+        );
+        assert_eq!(
+            statuses.iter().filter(|&&status| status == 412).count(),
+            7,
+            "{statuses:?}"
+        );
+        let winner = &images[statuses
+            .iter()
+            .position(|&status| status == 201)
+            .expect("a winner")];
+        repository.expect_manifest("1", winner).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delete_is_conditional_too() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let (first, second) = (Document::image(1), Document::image(1));
+        repository.push("1", &first).await;
+        let stale = repository
+            .delete_manifest("1")
+            .header("if-match", quoted(&second))
+            .send()
+            .await;
+        stale.expect_error(412, "DENIED");
+        repository.expect_manifest("1", &first).await;
+        repository
+            .delete_manifest("1")
+            .header("if-match", quoted(&first))
+            .send()
+            .await
+            .expect_status(202);
+        repository
+            .get_manifest("1")
+            .send()
+            .await
+            .expect_error(404, "MANIFEST_UNKNOWN");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_reader_has_is_not_sent_again() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let (first, second) = (Document::image(1), Document::image(1));
+        repository.push("1", &first).await;
+        let tag = repository
+            .get_manifest("1")
+            .send()
+            .await
+            .required_header("etag")
+            .to_owned();
+        assert_eq!(tag, quoted(&first));
+        for request in [
+            repository.get_manifest("1"),
+            repository.head_manifest("1"),
+            repository.get_manifest(&first.digest),
+        ] {
+            let response = request.header("if-none-match", &tag).send().await;
+            assert!(response.expect_status(304).body().is_empty());
+        }
+        repository.push("1", &second).await;
+        let moved = repository
+            .get_manifest("1")
+            .header("if-none-match", &tag)
+            .send()
+            .await;
+        moved
+            .expect_status(200)
+            .expect_header("docker-content-digest", &second.digest);
+    })
+    .await;
+}

@@ -1,0 +1,23 @@
+//! The pairs of metadata and blob backends that the suites run over. A case is written once and runs on each pair; a
+//! new pair is a variant here and an arm in the builder, and no suite changes.
+
+use crate::registry::Builder;
+
+/// A pair of metadata and blob storage that a registry can run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// `SQLite` and a directory: what `berth serve` uses when nothing is configured.
+    Embedded,
+}
+
+impl Backend {
+    /// Every pair.
+    pub const ALL: [Self; 1] = [Self::Embedded];
+}
+
+/// Runs a case on every pair, one after the other, each on a fresh registry that the case configures and starts.
+pub async fn for_each_backend(case: impl AsyncFn(Builder)) {
+    for backend in Backend::ALL {
+        case(Builder::new(backend)).await;
+    }
+}

@@ -1,0 +1,201 @@
+//! Describes how a registry under test is started, and starts it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use super::{
+    TestRegistry,
+    process::{Exit, Process},
+};
+use crate::{Client, backend::Backend, binary, certificates::Certificates};
+
+/// How the registry speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTPS with a certificate of a private authority.
+    Https,
+}
+
+/// A registry that is not started yet.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    backend: Backend,
+    listen: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    configuration: String,
+    data_directory: Option<PathBuf>,
+    wrapper: Vec<String>,
+    scheme: Scheme,
+}
+
+impl Builder {
+    /// A registry on free loopback ports with nothing configured.
+    pub fn new(backend: Backend) -> Self {
+        Self {
+            backend,
+            listen: "127.0.0.1:0".to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            configuration: String::new(),
+            data_directory: None,
+            wrapper: Vec::new(),
+            scheme: Scheme::Http,
+        }
+    }
+
+    /// Adds a command line option with its value.
+    #[must_use]
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.arguments.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds lines to its configuration file.
+    #[must_use]
+    pub fn configuration(mut self, yaml: &str) -> Self {
+        self.configuration.push_str(yaml);
+        self.configuration.push('\n');
+        self
+    }
+
+    /// Listens on another address than a free loopback port.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// Keeps its data in this directory, which the test owns.
+    #[must_use]
+    pub fn data_directory(mut self, path: &Path) -> Self {
+        self.data_directory = Some(path.to_owned());
+        self
+    }
+
+    /// Runs the server through another command, such as `prlimit`, which must end by executing its arguments.
+    #[must_use]
+    pub fn wrapped_in(mut self, command: &[&str]) -> Self {
+        self.wrapper = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Serves HTTPS with these certificates.
+    #[must_use]
+    pub fn tls(mut self, certificates: &Certificates) -> Self {
+        self.scheme = Scheme::Https;
+        let (certificate, key) = (certificates.certificate(), certificates.private_key());
+        self.configuration(&format!(
+            "tls:\n  certificate: {}\n  private_key: {}",
+            certificate.display(),
+            key.display()
+        ))
+    }
+
+    /// Accepts manifests whose layers were never pushed.
+    #[must_use]
+    pub fn missing_references_accepted(self) -> Self {
+        self.option("--missing-references", "accept")
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> TestRegistry {
+        let directory = self
+            .data_directory
+            .is_none()
+            .then(|| tempfile::tempdir().expect("a temporary directory"));
+        let data_directory = match (&self.data_directory, &directory) {
+            (Some(path), _) => path.clone(),
+            (None, Some(directory)) => directory.path().join("data"),
+            (None, None) => unreachable!("a directory is made where none is given"),
+        };
+        let process = self.spawn(&data_directory).await;
+        TestRegistry {
+            builder: self,
+            process,
+            _directory: directory,
+            data_directory,
+        }
+    }
+
+    /// Runs a registry that is expected to refuse to start, and returns how it ended.
+    pub async fn run_to_exit(self) -> Exit {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let data_directory = self
+            .data_directory
+            .clone()
+            .unwrap_or_else(|| directory.path().join("data"));
+        let configuration = self.write_configuration(directory.path());
+        let mut process = Process::spawn(self.command(&data_directory, configuration.as_deref()));
+        process.wait_for_exit(Duration::from_secs(30)).await
+    }
+
+    pub(super) async fn spawn(&self, data_directory: &Path) -> Process {
+        // The file is read once, at the start; certificates and data lie elsewhere.
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let configuration = self.write_configuration(directory.path());
+        let mut process = Process::spawn(self.command(data_directory, configuration.as_deref()));
+        process.wait_until_listening().await;
+        let admin = Client::new(process.addresses().admin);
+        admin
+            .wait_for("/readyz", 200, Duration::from_secs(20))
+            .await;
+        process
+    }
+
+    fn write_configuration(&self, directory: &Path) -> Option<PathBuf> {
+        if self.configuration.is_empty() {
+            return None;
+        }
+        let path = directory.join("berth.yaml");
+        std::fs::write(&path, &self.configuration).expect("the configuration file is written");
+        Some(path)
+    }
+
+    fn command(&self, data_directory: &Path, configuration: Option<&Path>) -> Command {
+        let mut words = self.wrapper.iter();
+        let mut command = match words.next() {
+            Some(wrapper) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(binary::berth());
+                command
+            }
+            None => Command::new(binary::berth()),
+        };
+        // A developer's own settings must not decide what a test sees.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BERTH_"))
+        {
+            command.env_remove(name);
+        }
+        command
+            .arg("serve")
+            .args(["--listen", &self.listen, "--admin-listen", "127.0.0.1:0"]);
+        match self.backend {
+            Backend::Embedded => command.arg("--data-dir").arg(data_directory),
+        };
+        if let Some(path) = configuration {
+            command.arg("--config").arg(path);
+        }
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
