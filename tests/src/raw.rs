@@ -21,7 +21,7 @@ pub struct RawConnection {
 pub struct RawResponse {
     /// The status code.
     pub status: u16,
-    /// The headers as they came, in lower case.
+    /// The status line and headers as they came.
     pub head: String,
     /// The body.
     pub body: Vec<u8>,
@@ -30,11 +30,9 @@ pub struct RawResponse {
 impl RawResponse {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value.trim())
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = headers.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(value.trim())
     }
 }
 
@@ -112,7 +110,7 @@ impl RawConnection {
                 return None;
             }
         };
-        let head = String::from_utf8_lossy(&self.received[..end]).to_lowercase();
+        let head = String::from_utf8_lossy(&self.received[..end]).into_owned();
         let status = head.split(' ').nth(1)?.parse().ok()?;
         self.received.drain(..end);
         let mut response = RawResponse {

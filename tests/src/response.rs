@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 
-/// How much of a body a failed expectation shows.
+/// How many characters of a body a failed expectation shows.
 const SHOWN: usize = 2000;
 
 /// A complete answer of the server.
@@ -151,7 +151,6 @@ impl Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = String::from_utf8_lossy(&self.body[..self.body.len().min(SHOWN)]);
         writeln!(formatter, "{}\n{}", self.request, self.status)?;
         for (name, value) in &self.headers {
             writeln!(
@@ -160,6 +159,13 @@ impl fmt::Debug for Response {
                 String::from_utf8_lossy(value.as_bytes())
             )?;
         }
-        write!(formatter, "\n{body}")
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => write!(
+                formatter,
+                "\n{}",
+                text.chars().take(SHOWN).collect::<String>()
+            ),
+            Err(_) => write!(formatter, "\n({} bytes that are no text)", self.body.len()),
+        }
     }
 }
