@@ -96,6 +96,7 @@ fn begin_report(options: &Options) -> Result<Report> {
         rounds: options.rounds,
         seconds: options.turn().as_secs(),
         clients: options.clients,
+        peer_cache: options.peer_cache,
         lines: Vec::new(),
     })
 }

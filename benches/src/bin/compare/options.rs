@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::servers::Side;
 
@@ -18,6 +19,16 @@ pub(crate) struct Arguments {
     pub(crate) role: Option<Role>,
     #[command(flatten)]
     pub(crate) options: Options,
+}
+
+/// Whether distribution keeps in memory which blobs it has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PeerCache {
+    /// As its container image is configured.
+    Memory,
+    /// As without configuration: every check goes to the disk.
+    None,
 }
 
 /// What this process is when it is not the generator.
@@ -79,6 +90,10 @@ pub(crate) struct Options {
     /// Distribution's binary; from the test cache, else from PATH, if not given.
     #[arg(long, value_name = "PATH")]
     peer: Option<PathBuf>,
+
+    /// Distribution's cache of blob descriptors.
+    #[arg(long, value_enum, default_value_t = PeerCache::Memory)]
+    pub(crate) peer_cache: PeerCache,
 
     /// Where the servers' fresh directories are made; must be on a real disk.
     #[arg(long, value_name = "DIR")]

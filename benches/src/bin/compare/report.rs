@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::figures::{Figures, quotient};
 use crate::load::Turn;
 use crate::machine::Machine;
+use crate::options::PeerCache;
 use crate::servers::Side;
 use crate::work::{Figure, Work};
 
@@ -17,6 +18,7 @@ pub(crate) struct Report {
     pub(crate) rounds: u32,
     pub(crate) seconds: u64,
     pub(crate) clients: u32,
+    pub(crate) peer_cache: PeerCache,
     pub(crate) lines: Vec<Line>,
 }
 

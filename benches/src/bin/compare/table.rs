@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::options::PeerCache;
 use crate::report::{Line, Report, SideFigures};
 use crate::servers::Side;
 use crate::work::Figure;
@@ -203,6 +204,11 @@ fn preface(report: &Report, out: &mut Formatter<'_>) -> fmt::Result {
         out,
         "{rounds} turns each of {seconds} s; {clients} clients for the small work."
     )?;
+    let cache = match report.peer_cache {
+        PeerCache::Memory => "with its in-memory descriptor cache, as in its container image",
+        PeerCache::None => "without its descriptor cache",
+    };
+    writeln!(out, "Distribution ran {cache}.")?;
     if report.machine.syncs_to_a_disk() {
         return Ok(());
     }
@@ -283,6 +289,7 @@ mod tests {
     use super::*;
     use crate::load::Turn;
     use crate::machine::Machine;
+    use crate::options::PeerCache;
     use crate::work::Work;
 
     fn turn(operations: usize, cpu_ms: u64) -> Turn {
@@ -314,6 +321,7 @@ mod tests {
             rounds: 1,
             seconds: 1,
             clients: 8,
+            peer_cache: PeerCache::Memory,
             lines: vec![Line::new(work, &turns)],
         }
     }

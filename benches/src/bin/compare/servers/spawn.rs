@@ -43,9 +43,7 @@ impl Started {
     pub(super) fn wait_until<T>(&mut self, ready: impl Fn(&str) -> Result<Option<T>>) -> Result<T> {
         let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience {
-            if let Some(known) = ready(&fs::read_to_string(&self.output)?)? {
-                return Ok(known);
-            }
+            // First: the address of one that has ended may be another process's by now.
             let ended = self
                 .child
                 .as_mut()
@@ -57,6 +55,9 @@ impl Started {
                     "the server ended at once with {status}\n{}",
                     self.last_lines()
                 );
+            }
+            if let Some(known) = ready(&fs::read_to_string(&self.output)?)? {
+                return Ok(known);
             }
             thread::sleep(GLANCE);
         }
