@@ -2,6 +2,7 @@
 
 mod activity;
 mod driver;
+mod patience;
 mod service;
 mod stream;
 

@@ -32,8 +32,12 @@ pub(super) async fn respond(
     let request_id = RequestId::from_headers(request.headers())
         .unwrap_or_else(|| server.request_ids().next(started));
     // Then the observation: whatever happens from here on, the request leaves its line.
-    let mut observation =
-        Observation::begin(Arc::clone(&connection), &request, &request_id, started);
+    let mut observation = Observation::begin(
+        Arc::clone(&connection),
+        &request,
+        request_id.clone(),
+        started,
+    );
     let is_head = request.method() == Method::HEAD;
     let version = request.version();
     let response = match find_fault(&request, server.config()) {

@@ -26,12 +26,12 @@ pub(super) struct AccessLine {
     version: Version,
     user_agent: Option<HeaderValue>,
     client: SocketAddr,
-    request_id: RequestId,
 }
 
 /// What is known at the end only.
 #[derive(Debug)]
 pub(super) struct Ending<'a> {
+    pub(super) request_id: &'a RequestId,
     pub(super) method: &'a Method,
     pub(super) status: StatusCode,
     pub(super) record: Option<&'a AccessRecord>,
@@ -43,13 +43,12 @@ pub(super) struct Ending<'a> {
 }
 
 impl AccessLine {
-    pub(super) fn of<B>(request: &Request<B>, client: SocketAddr, request_id: RequestId) -> Self {
+    pub(super) fn of<B>(request: &Request<B>, client: SocketAddr) -> Self {
         Self {
             uri: request.uri().clone(),
             version: request.version(),
             user_agent: user_agent(request.headers()),
             client,
-            request_id,
         }
     }
 
@@ -73,7 +72,7 @@ impl AccessLine {
             client = %self.client,
             user_agent = self.user_agent.as_ref().and_then(|value| value.to_str().ok()),
             protocol = protocol(self.version),
-            request_id = self.request_id.as_str(),
+            request_id = ending.request_id.as_str(),
             upload_id = text(|record| record.upload_id.as_deref()),
             error_code = text(|record| record.error_code),
             "request"

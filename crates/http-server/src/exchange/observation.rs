@@ -30,6 +30,7 @@ const CLIENT_LEFT: u16 = 499;
 #[derive(Debug)]
 pub(crate) struct Observation {
     connection: Arc<ConnectionContext>,
+    request_id: RequestId,
     exchange: Option<Arc<Exchange>>,
     started: Instant,
     method: Method,
@@ -51,22 +52,18 @@ impl Observation {
     pub(crate) fn begin<B>(
         connection: Arc<ConnectionContext>,
         request: &Request<B>,
-        request_id: &RequestId,
+        request_id: RequestId,
         started: Instant,
     ) -> Self {
         let server = connection.server();
         if let Some(metrics) = server.metrics() {
             metrics.request_began();
         }
-        let line = (server.writes_access_log() && access_log_enabled()).then(|| {
-            Box::new(AccessLine::of(
-                request,
-                connection.client(),
-                request_id.clone(),
-            ))
-        });
+        let line = (server.writes_access_log() && access_log_enabled())
+            .then(|| Box::new(AccessLine::of(request, connection.client())));
         Self {
             connection,
+            request_id,
             exchange: None,
             started,
             method: request.method().clone(),
@@ -119,6 +116,7 @@ impl Observation {
         }
         if let Some(line) = &self.line {
             line.write(&Ending {
+                request_id: &self.request_id,
                 method: &self.method,
                 status,
                 record,
@@ -176,7 +174,8 @@ impl Body for ObservedBody {
                 this.observation.bytes_out += bytes as u64;
             }
             Some(Err(error)) => {
-                tracing::error!(%error, "read response body");
+                let request_id = this.observation.request_id.as_str();
+                tracing::error!(request_id, %error, "read response body");
             }
             None => {}
         }

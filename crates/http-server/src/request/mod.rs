@@ -1,6 +1,7 @@
 //! What the server adds to a request before the application sees it.
 
 mod body;
+mod connection_body;
 mod id;
 mod origin;
 mod pace;

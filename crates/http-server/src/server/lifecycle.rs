@@ -1,7 +1,10 @@
 //! How a server ends: serving, then draining, then aborting. Tasks are tracked so that the end is
 //! waited for, and requests are counted so that the end can be reported.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use tokio_util::{
     sync::{CancellationToken, WaitForCancellationFuture},
@@ -72,5 +75,16 @@ impl Lifecycle {
 
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends everything when it is dropped; after a drain there is nothing left to end.
+#[derive(Debug)]
+pub(super) struct AbortOnDrop(pub(super) Arc<Lifecycle>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.start_draining();
+        self.0.start_aborting();
     }
 }

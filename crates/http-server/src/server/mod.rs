@@ -28,7 +28,7 @@ use crate::{
 use accept::Door;
 pub(crate) use context::{AccessLog, ServerContext};
 pub use error::ServerError;
-use lifecycle::Lifecycle;
+use lifecycle::{AbortOnDrop, Lifecycle};
 
 /// How long connections that were cut off may take to go: they only have to be dropped.
 const ABORT_GRACE: Duration = Duration::from_secs(5);
@@ -128,7 +128,8 @@ impl Server {
         self.tls.as_ref().map(|tls| Arc::clone(&tls.certificates))
     }
 
-    /// Serves the application until `shutdown`, then drains.
+    /// Serves the application until `shutdown`, then drains. Dropping the future closes the ports
+    /// and cuts off every connection.
     pub async fn serve(
         self,
         application: Arc<dyn Application>,
@@ -138,6 +139,10 @@ impl Server {
         let (drain_delay, drain_timeout) = (self.config.drain_delay, self.config.drain_timeout);
         let health = self.health.clone();
         let closed = CancellationToken::new();
+        let _unless_drained = (
+            closed.clone().drop_guard(),
+            AbortOnDrop(Arc::clone(&lifecycle)),
+        );
         self.open(application, &lifecycle, &closed);
         shutdown.cancelled().await;
         if let Some(health) = health {

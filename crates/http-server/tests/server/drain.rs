@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_server::{Health, Server, ServerConfig};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::harness::{RunningServer, loopback, within};
 
@@ -87,6 +87,48 @@ async fn what_does_not_end_in_time_is_cut_off_and_counted() {
     for mut client in clients {
         assert!(client.until_closed().await.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_at_work_on_many_threads_lose_nothing() {
+    let server = RunningServer::start(ServerConfig::default()).await;
+    let mut clients = JoinSet::new();
+    for _ in 0..50 {
+        let mut client = server.connect().await;
+        assert_eq!(client.get("/hello").await.status, 200);
+        clients.spawn(async move {
+            // Each goes on until it is told that its connection ends, or finds it ended.
+            loop {
+                let request = b"PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab";
+                if client.try_send(request).await.is_err() {
+                    return;
+                }
+                let Some(answer) = client.try_answer().await else {
+                    return;
+                };
+                assert_eq!(answer.text(), "ab");
+                if answer.header("connection") == Some("close") {
+                    return;
+                }
+            }
+        });
+    }
+    let report = server.stop().await;
+    assert_eq!((report.cut_requests, report.cut_connections), (0, 0));
+    while let Some(client) = within(clients.join_next()).await {
+        client.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_closes_everything() {
+    let mut server = RunningServer::start(ServerConfig::default()).await;
+    let mut busy = server.connect().await;
+    busy.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.until_arrived().await;
+    server.abandon();
+    assert!(busy.until_closed().await.is_empty());
+    until_refused(&server).await;
 }
 
 #[tokio::test]

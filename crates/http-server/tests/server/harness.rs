@@ -69,6 +69,11 @@ impl RunningServer {
         within(self.task.join_next()).await.unwrap().unwrap()
     }
 
+    /// Drops the server's future in the middle of its work.
+    pub(crate) fn abandon(&mut self) {
+        self.task.abort_all();
+    }
+
     pub(crate) async fn stop(self) -> DrainReport {
         self.signal();
         self.end().await
@@ -147,6 +152,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             .map_or(0, |length| length.parse().unwrap());
         answer.body = self.take(length).await;
         answer
+    }
+
+    /// The next answer, or nothing if the connection ends before its first byte.
+    pub(crate) async fn try_answer(&mut self) -> Option<Answer> {
+        if self.buffer.is_empty() && !self.fill().await {
+            return None;
+        }
+        Some(self.answer().await)
     }
 
     /// The next head, informational ones included.

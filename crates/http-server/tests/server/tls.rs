@@ -4,7 +4,8 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use http::Method;
 use http_body_util::BodyExt;
-use http_server::{Certificates, Reload, Server, ServerConfig, TlsConfig};
+use http_server::{Certificates, HttpMetrics, Reload, Server, ServerConfig, TlsConfig};
+use prometheus::{Registry, TextEncoder};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -154,6 +155,36 @@ async fn a_renewed_certificate_is_shown_without_a_restart() {
         200,
         "open connections live on"
     );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_certificate_is_a_metric() {
+    let (files, _) = Files::new();
+    let registry = Registry::new();
+    let metrics = Arc::new(HttpMetrics::register(&registry).unwrap());
+    let server = Server::bind(loopback(), ServerConfig::default())
+        .await
+        .unwrap();
+    let server = server
+        .with_tls(&files.config())
+        .await
+        .unwrap()
+        .with_metrics(metrics);
+    let expected = server.certificates().unwrap().not_after().unwrap();
+    let server = RunningServer::serve(server);
+    let line = format!("tls_cert_not_after_seconds {expected}");
+    within(async {
+        let scrape = || {
+            TextEncoder::new()
+                .encode_to_string(&registry.gather())
+                .unwrap()
+        };
+        while !scrape().contains(&line) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     server.stop().await;
 }
 
