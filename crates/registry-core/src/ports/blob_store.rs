@@ -109,11 +109,15 @@ pub trait BlobStore: Send + Sync + fmt::Debug {
         length: u64,
     ) -> Result<ByteStream, BlobStoreError>;
 
-    /// Publishes a flushed object of exactly `size` bytes under its key, durably, without copying
-    /// a byte. Publishing a published object of that size again is no error.
+    /// Publishes the first `size` bytes of a flushed object under its key, durably, without copying
+    /// a byte. Bytes beyond, left by a writer that died, are cut off. Waits while a writer of this
+    /// process holds the object. Publishing a published object of that size again is no error;
+    /// [`BlobStoreError::Lost`] if fewer bytes are there.
     async fn publish(&self, key: StorageKey, size: u64) -> Result<(), BlobStoreError>;
 
-    /// Stores and publishes a whole small object in one durable step; the same bytes again is no error.
+    /// Stores and publishes a whole small object in one durable step; the same bytes again is no
+    /// error. What a session has left unpublished under the key is replaced; waits while a writer
+    /// of this process holds it.
     async fn put(&self, key: StorageKey, bytes: Vec<Bytes>) -> Result<(), BlobStoreError>;
 
     /// How to get `range` of a published object of `size` bytes. [`BlobStoreError::Lost`] when it is

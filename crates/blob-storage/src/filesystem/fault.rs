@@ -1,0 +1,39 @@
+//! What the system's errors mean to the port, and the way to the blocking pool.
+
+use std::io;
+
+use registry_core::ports::BlobStoreError;
+use rustix::io::Errno;
+
+/// Names an error of the system.
+pub(super) fn fault(error: impl Into<io::Error>) -> BlobStoreError {
+    let error = error.into();
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOSPC | Errno::DQUOT) => BlobStoreError::Full(error),
+        Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => BlobStoreError::Denied(error),
+        _ => BlobStoreError::Failed(error),
+    }
+}
+
+/// Names an error met while resolving `path`. These are what symlinks, FIFOs without a reader,
+/// sockets and directories answer when a file of ours is expected, and the reverse.
+pub(super) fn path_fault(path: &str, error: impl Into<io::Error>) -> BlobStoreError {
+    let error = error.into();
+    match Errno::from_io_error(&error) {
+        Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NOTDIR | Errno::XDEV) => {
+            BlobStoreError::Foreign(path.to_owned())
+        }
+        _ => fault(error),
+    }
+}
+
+/// Runs work that may wait for the disk where it holds nobody up. It runs to its end even if
+/// nobody waits for it any more.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BlobStoreError> + Send + 'static,
+) -> Result<T, BlobStoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic_or_shutdown) => Err(BlobStoreError::Failed(io::Error::other(panic_or_shutdown))),
+    }
+}

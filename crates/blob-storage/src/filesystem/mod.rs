@@ -1,0 +1,143 @@
+//! The blob store on a directory: one file an object, named by its key.
+//!
+//! An upload session appends to `uploads/<key>`. Publishing renames that file to
+//! `blobs/<xx>/<key>`; from then on it is never written. `key` draws the tree,
+//! `publish` lists what a crash leaves. Nothing here waits for the disk on a thread
+//! of the runtime.
+
+mod fault;
+mod layout;
+mod locks;
+mod probe;
+mod publish;
+mod read;
+mod removal;
+mod tree;
+mod writer;
+
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use registry_core::ports::{
+    BlobStore, BlobStoreError, BlobWriter, ByteStream, Location, StorageKey,
+};
+use tokio::sync::Mutex;
+
+use crate::error::StorageOpenError;
+use fault::blocking;
+use locks::KeyLocks;
+use tree::Tree;
+use writer::FileWriter;
+
+/// A directory of blobs.
+#[derive(Debug)]
+pub(crate) struct FilesystemBlobStore {
+    tree: Arc<Tree>,
+    locks: KeyLocks,
+    /// One readiness check at a time, so that a disk that hangs holds up one thread only.
+    probing: Arc<Mutex<()>>,
+}
+
+impl FilesystemBlobStore {
+    /// Opens the store in `directory`, making what is missing.
+    pub(crate) async fn open(directory: PathBuf) -> Result<Self, StorageOpenError> {
+        let path = directory.clone();
+        let opened = tokio::task::spawn_blocking(move || layout::open(&path)).await;
+        let tree = opened.map_err(|error| StorageOpenError::Failed {
+            directory,
+            source: io::Error::other(error),
+        })??;
+        Ok(Self {
+            tree: Arc::new(tree),
+            locks: KeyLocks::default(),
+            probing: Arc::default(),
+        })
+    }
+
+    /// A handle to ask the file system how much room there is.
+    pub(crate) fn free_space(&self) -> FreeSpace {
+        FreeSpace(Arc::clone(&self.tree))
+    }
+}
+
+/// Knows how much room is left.
+#[derive(Debug)]
+pub(crate) struct FreeSpace(Arc<Tree>);
+
+impl FreeSpace {
+    /// Bytes that may still be written.
+    pub(crate) fn bytes(&self) -> io::Result<u64> {
+        let space = rustix::fs::fstatvfs(self.0.root())?;
+        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+    }
+}
+
+#[async_trait]
+impl BlobStore for FilesystemBlobStore {
+    async fn append(
+        &self,
+        key: StorageKey,
+        committed: u64,
+    ) -> Result<Box<dyn BlobWriter>, BlobStoreError> {
+        let lock = self.locks.lock(key).await;
+        let tree = Arc::clone(&self.tree);
+        let writer = blocking(move || FileWriter::open(tree, lock, key, committed)).await?;
+        Ok(Box::new(writer))
+    }
+
+    async fn read_unpublished(
+        &self,
+        key: StorageKey,
+        length: u64,
+    ) -> Result<ByteStream, BlobStoreError> {
+        read::read_unpublished(Arc::clone(&self.tree), key, length).await
+    }
+
+    async fn publish(&self, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
+        let lock = self.locks.lock(key).await;
+        let tree = Arc::clone(&self.tree);
+        blocking(move || {
+            let _lock = lock;
+            publish::publish(&tree, key, size)
+        })
+        .await
+    }
+
+    async fn put(&self, key: StorageKey, bytes: Vec<Bytes>) -> Result<(), BlobStoreError> {
+        let lock = self.locks.lock(key).await;
+        let tree = Arc::clone(&self.tree);
+        blocking(move || {
+            let _lock = lock;
+            publish::put(&tree, key, &bytes)
+        })
+        .await
+    }
+
+    async fn open(
+        &self,
+        key: StorageKey,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<Location, BlobStoreError> {
+        read::open(&self.tree, key, size, range).await
+    }
+
+    async fn delete(&self, keys: &[StorageKey]) -> Result<Vec<StorageKey>, BlobStoreError> {
+        let (tree, keys) = (Arc::clone(&self.tree), keys.to_vec());
+        blocking(move || removal::delete(&tree, &keys)).await
+    }
+
+    async fn probe(&self) -> Result<(), BlobStoreError> {
+        let turn = Arc::clone(&self.probing).lock_owned().await;
+        let tree = Arc::clone(&self.tree);
+        blocking(move || {
+            let _turn = turn;
+            probe::probe(&tree)
+        })
+        .await
+    }
+}

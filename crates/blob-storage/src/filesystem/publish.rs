@@ -1,0 +1,83 @@
+//! From `uploads` to `blobs`, by rename.
+//!
+//! | step | a crash after it leaves |
+//! |---|---|
+//! | the bytes are durable under `uploads` | a session that can go on |
+//! | `rename` | either name, and the whole bytes under it |
+//! | `fsync` of the directory in `blobs` | the published name |
+//!
+//! The directory renamed *from* is not synced. At worst a file system without atomic
+//! renames brings the old name back beside the new one: nothing reads it, and deletion
+//! removes both. Whatever has a name in `blobs` is complete and durable; the sync of
+//! its directory is repeated when publishing is, since the first may not have ended.
+
+use bytes::Bytes;
+use registry_core::ports::{BlobStoreError, StorageKey};
+use rustix::fs::RenameFlags;
+
+use super::fault::fault;
+use super::tree::{Access, RenameError, Tree, length};
+use super::writer::{sync_data, write_at};
+use crate::key;
+
+/// Publishes the file of a session. Call it with the key's lock held.
+pub(super) fn publish(tree: &Tree, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
+    let Some(file) = tree.file(&key::upload(key), Access::Write)? else {
+        return confirm(tree, key, size);
+    };
+    let there = length(&file)?;
+    if there < size {
+        return Err(BlobStoreError::Lost(key));
+    }
+    if there > size {
+        // A writer that died left more than it was ever acknowledged for.
+        file.set_len(size).map_err(fault)?;
+        sync_data(&file)?;
+    }
+    match rename(tree, key, RenameFlags::NOREPLACE) {
+        Ok(()) => tree.sync(&key::blob_directory(key)),
+        Err(RenameError::Taken) => {
+            confirm(tree, key, size)?;
+            tree.unlink(key::UPLOADS, &key::name(key))
+        }
+        Err(RenameError::Store(error)) => Err(error),
+    }
+}
+
+/// Stores and publishes a small object. Call it with the key's lock held.
+pub(super) fn put(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), BlobStoreError> {
+    store(tree, key, bytes).inspect_err(|_| {
+        // What the disk was too full for must not fill it further. If this fails as well, the
+        // file goes when the key is deleted.
+        let _ = tree.unlink(key::UPLOADS, &key::name(key));
+    })?;
+    // Replaces: under the same key there can only be the same bytes.
+    match rename(tree, key, RenameFlags::empty()) {
+        Ok(()) => tree.sync(&key::blob_directory(key)),
+        Err(RenameError::Taken) => Err(BlobStoreError::Foreign(key::blob(key))),
+        Err(RenameError::Store(error)) => Err(error),
+    }
+}
+
+fn store(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), BlobStoreError> {
+    let file = tree.file(&key::upload(key), Access::Create)?;
+    let file = file.ok_or_else(|| fault(rustix::io::Errno::NOENT))?;
+    if length(&file)? > 0 {
+        file.set_len(0).map_err(fault)?;
+    }
+    write_at(&file, 0, bytes).map_err(fault)?;
+    sync_data(&file)
+}
+
+fn rename(tree: &Tree, key: StorageKey, flags: RenameFlags) -> Result<(), RenameError> {
+    let directory = key::blob_directory(key);
+    tree.rename(&key::name(key), [key::UPLOADS, &directory], flags)
+}
+
+/// Agrees that a key is published if it is, with this size.
+fn confirm(tree: &Tree, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
+    match tree.file(&key::blob(key), Access::Read)? {
+        Some(file) if length(&file)? == size => tree.sync(&key::blob_directory(key)),
+        Some(_) | None => Err(BlobStoreError::Lost(key)),
+    }
+}
