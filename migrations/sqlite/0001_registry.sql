@@ -78,7 +78,7 @@ CREATE TABLE manifests (
   size           INTEGER NOT NULL,
   pushed_at      INTEGER NOT NULL,
   deleted_at     INTEGER,
-  artifact_type  TEXT,
+  artifact_type  TEXT COLLATE NOCASE,  -- as RFC 6838 compares media types
   subject_digest BLOB,
   annotations    TEXT,            -- a JSON object; kept only for manifests with a subject, whose list shows it
   payload        BLOB NOT NULL,

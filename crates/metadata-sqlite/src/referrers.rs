@@ -1,0 +1,72 @@
+//! Referrers: manifests by their subject.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use oci_types::RepositoryName;
+use registry_core::ports::{MetadataError, Referrer, ReferrerIndex, ReferrerQuery};
+use sqlx::sqlite::SqliteRow;
+
+use crate::SqliteMetadata;
+use crate::rows::{Parsed, digest, media_type, optional, parsed, size, value};
+use crate::statement::{Statement, statement};
+
+pub(crate) const STATEMENTS: &[&Statement] = &[&LIST, &LIST_BY_TYPE];
+
+static LIST: Statement = statement!(
+    "referrer_list",
+    "SELECT id, media_type, digest, size, artifact_type, annotations
+     FROM manifests
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
+       AND subject_digest = ?2 AND id > ?3 AND deleted_at IS NULL
+     ORDER BY id LIMIT ?4"
+);
+
+static LIST_BY_TYPE: Statement = statement!(
+    "referrer_list_by_type",
+    "SELECT id, media_type, digest, size, artifact_type, annotations
+     FROM manifests
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
+       AND subject_digest = ?2 AND artifact_type = ?5 AND id > ?3 AND deleted_at IS NULL
+     ORDER BY id LIMIT ?4"
+);
+
+#[async_trait]
+impl ReferrerIndex for SqliteMetadata {
+    async fn list_referrers(
+        &self,
+        repository: &RepositoryName,
+        query: &ReferrerQuery,
+    ) -> Result<Vec<Referrer>, MetadataError> {
+        let statement = if query.artifact_type.is_some() {
+            &LIST_BY_TYPE
+        } else {
+            &LIST
+        };
+        let mut list = statement
+            .bind(repository.as_str())
+            .bind(query.subject.to_bytes())
+            .bind(query.after.unwrap_or_default())
+            .bind(query.limit);
+        if let Some(artifact_type) = &query.artifact_type {
+            list = list.bind(artifact_type.as_str());
+        }
+        let rows = self.readers.rows(list).await?;
+        rows.iter().map(referrer).collect()
+    }
+}
+
+fn referrer(row: &SqliteRow) -> Result<Referrer, MetadataError> {
+    Ok(Referrer {
+        cursor: value(row, 0)?,
+        media_type: parsed(row, 1, media_type)?,
+        digest: parsed(row, 2, digest)?,
+        size: parsed(row, 3, size)?,
+        artifact_type: optional(row, 4, media_type)?,
+        annotations: optional(row, 5, annotations)?.unwrap_or_default(),
+    })
+}
+
+fn annotations(json: &str) -> Parsed<BTreeMap<String, String>> {
+    Ok(serde_json::from_str(json)?)
+}

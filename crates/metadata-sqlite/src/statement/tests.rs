@@ -1,0 +1,124 @@
+//! Every statement is prepared and its plan explained on the migrated schema.
+
+use std::collections::HashSet;
+
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+
+use super::all;
+use crate::{connection, schema};
+
+/// Statements that may read a whole table, and why.
+const SCANS: &[(&str, &str)] = &[(
+    "upload_void",
+    "once at each start, over sessions of the last day",
+)];
+
+async fn migrated() -> (tempfile::TempDir, SqliteConnection) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut connection = connection::writer(&directory.path().join("metadata.db"))
+        .await
+        .unwrap();
+    connection::set_up_writer(&mut connection).await.unwrap();
+    schema::migrate(&mut connection).await.unwrap();
+    (directory, connection)
+}
+
+async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(explain).fetch_all(connection).await;
+    let rows = rows.unwrap_or_else(|error| panic!("{error} in {sql}"));
+    rows.iter().map(|row| row.get::<String, _>(3)).collect()
+}
+
+/// A step that reads every row of a table, or sorts what no index brings in order.
+fn is_costly(step: &str) -> bool {
+    let scan =
+        step.starts_with("SCAN ") && !step.contains("VIRTUAL TABLE") && step != "SCAN CONSTANT ROW";
+    let subquery = step.starts_with("SCAN (subquery") || step.starts_with("SCAN reference");
+    (scan && !subquery) || step.contains("AUTOMATIC") || step.contains("TEMP B-TREE")
+}
+
+#[tokio::test]
+async fn no_statement_reads_a_whole_table() {
+    let (_directory, mut connection) = migrated().await;
+    let mut costly = Vec::new();
+    for statement in all() {
+        for sql in statement
+            .sql
+            .split(';')
+            .filter(|sql| !sql.trim().is_empty())
+        {
+            for step in plan(&mut connection, sql).await {
+                if is_costly(&step) && !SCANS.iter().any(|(name, _)| *name == statement.name) {
+                    costly.push(format!("{}: {step}\n{sql}", statement.name));
+                }
+            }
+        }
+    }
+    assert!(costly.is_empty(), "{}", costly.join("\n\n"));
+}
+
+#[tokio::test]
+async fn a_costly_plan_is_noticed() {
+    let (_directory, mut connection) = migrated().await;
+    for sql in [
+        "SELECT * FROM manifests WHERE size = 1",
+        "SELECT size FROM blobs ORDER BY size",
+    ] {
+        assert!(
+            plan(&mut connection, sql)
+                .await
+                .iter()
+                .any(|step| is_costly(step)),
+            "{sql}"
+        );
+    }
+}
+
+/// A deletion looks for rows that refer to what goes. Garbage collection will delete these; their
+/// plans show that an index leads there, the partial ones included.
+#[tokio::test]
+async fn foreign_keys_are_looked_up_by_index() {
+    let (_directory, mut connection) = migrated().await;
+    for (delete, index) in [
+        (
+            "DELETE FROM repository_blobs WHERE repository_id = 1 AND digest = x'00'",
+            "manifest_blobs_linked",
+        ),
+        (
+            "DELETE FROM namespace_blobs WHERE namespace_id = 1 AND digest = x'00'",
+            "repository_blobs_namespace",
+        ),
+        (
+            "DELETE FROM blobs WHERE digest = x'00'",
+            "namespace_blobs_digest",
+        ),
+        ("DELETE FROM manifests WHERE id = 1", "tags_manifest"),
+        (
+            "DELETE FROM manifests WHERE id = 1",
+            "manifest_children_child",
+        ),
+    ] {
+        let plan = plan(&mut connection, delete).await;
+        assert!(
+            plan.iter().any(|step| step.contains(index)),
+            "{delete}: {plan:?}"
+        );
+        assert!(
+            !plan.iter().any(|step| is_costly(step)),
+            "{delete}: {plan:?}"
+        );
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names = HashSet::new();
+    for statement in all() {
+        assert!(
+            names.insert(statement.name),
+            "{} is used twice",
+            statement.name
+        );
+    }
+}

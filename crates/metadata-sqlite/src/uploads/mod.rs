@@ -1,0 +1,193 @@
+//! Upload sessions: open and look, take and keep a lease, finalize, end. The protocol is written
+//! at the port.
+
+mod end;
+mod finalize;
+mod lease;
+mod session;
+
+use async_trait::async_trait;
+use oci_types::{Digest, RepositoryName};
+use registry_core::change::{Change, Guard};
+use registry_core::ports::{
+    Acquisition, Checkpoint, ExistingBlob, Finalization, FinishedUpload, Lease, LeaseHold,
+    MetadataError, NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStore,
+};
+
+use crate::SqliteMetadata;
+use crate::statement::{Bound, Statement};
+use crate::writer::Effect;
+
+pub(crate) use self::lease::void_leases;
+
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &session::CREATE,
+    &session::FIND,
+    &session::COUNT_OPEN,
+    &lease::ACQUIRE_TO_WRITE,
+    &lease::ACQUIRE_TO_FINALIZE,
+    &lease::CHECKPOINT,
+    &lease::RENEW,
+    &lease::RELEASE,
+    &lease::CLAIM,
+    &lease::VOID,
+    &finalize::FIND,
+    &finalize::FINALIZE,
+    &end::CANCEL,
+    &end::EXPIRE,
+    &end::BURY,
+];
+
+/// The states of a session, in `uploads.state`.
+const OPEN: i64 = 0;
+const FINALIZING: i64 = 1;
+const DONE: i64 = 9;
+
+#[async_trait]
+impl UploadStore for SqliteMetadata {
+    async fn create_upload(&self, change: &Change, upload: NewUpload) -> Result<(), MetadataError> {
+        let create = session::create(&upload, self.now(), &self.lifetimes);
+        self.writer
+            .run(Effect::of(change), |transaction| {
+                Box::pin(async move { transaction.run(create).await.map(drop) })
+            })
+            .await
+    }
+
+    async fn find_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<UploadProgress>, MetadataError> {
+        session::find(&self.readers, repository, id).await
+    }
+
+    async fn acquire_upload(
+        &self,
+        change: &Change,
+        repository: &RepositoryName,
+        id: UploadId,
+        purpose: UploadPurpose,
+    ) -> Result<Acquisition, MetadataError> {
+        let job = lease::Acquire {
+            repository: repository.clone(),
+            id,
+            purpose,
+            now: self.now(),
+            lifetimes: self.lifetimes,
+        };
+        self.writer
+            .run(Effect::of(change), |transaction| {
+                Box::pin(async move { job.run(transaction).await })
+            })
+            .await
+    }
+
+    async fn checkpoint_upload(
+        &self,
+        lease: Lease,
+        checkpoint: Checkpoint,
+    ) -> Result<LeaseHold, MetadataError> {
+        self.hold(lease::checkpoint(
+            lease,
+            checkpoint,
+            self.now(),
+            &self.lifetimes,
+        ))
+        .await
+    }
+
+    async fn renew_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError> {
+        self.hold(lease::renew(lease, self.now(), &self.lifetimes))
+            .await
+    }
+
+    async fn release_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError> {
+        self.hold(lease::release(lease, self.now(), &self.lifetimes))
+            .await
+    }
+
+    async fn claim_upload(
+        &self,
+        lease: Lease,
+        digest: Digest,
+        size: u64,
+    ) -> Result<LeaseHold, MetadataError> {
+        self.hold(lease::claim(
+            lease,
+            &digest,
+            size,
+            self.now(),
+            &self.lifetimes,
+        ))
+        .await
+    }
+
+    async fn finalize_upload(
+        &self,
+        change: &Change,
+        guard: Guard<ExistingBlob>,
+        upload: FinishedUpload,
+    ) -> Result<Finalization, MetadataError> {
+        let job = finalize::Job {
+            guard,
+            upload,
+            now: self.now(),
+            lifetimes: self.lifetimes,
+        };
+        self.writer
+            .run(Effect::of(change), |transaction| {
+                Box::pin(async move { job.run(transaction).await })
+            })
+            .await
+    }
+
+    async fn cancel_upload(
+        &self,
+        change: &Change,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<bool, MetadataError> {
+        let cancel = end::cancel(repository, id, self.now(), &self.lifetimes);
+        self.writer
+            .run(Effect::of(change), |transaction| {
+                Box::pin(async move {
+                    let results = transaction.run(cancel).await?;
+                    Ok(results.last().is_some_and(|ended| ended.changes > 0))
+                })
+            })
+            .await
+    }
+
+    async fn expire_uploads(&self, limit: u32) -> Result<u64, MetadataError> {
+        let (now, lifetimes) = (self.now(), self.lifetimes);
+        self.writer
+            .run(Effect::Keep, move |transaction| {
+                Box::pin(async move { end::expire(transaction, limit, now, &lifetimes).await })
+            })
+            .await
+    }
+
+    async fn count_open_uploads(&self) -> Result<u64, MetadataError> {
+        session::count_open(&self.readers).await
+    }
+}
+
+impl SqliteMetadata {
+    /// Runs a step that changes the session if, and only if, the lease is in force.
+    async fn hold(&self, step: Bound) -> Result<LeaseHold, MetadataError> {
+        self.writer
+            .run(Effect::Keep, |transaction| {
+                Box::pin(async move {
+                    let results = transaction.run(step).await?;
+                    let held = results.last().is_some_and(|step| step.changes > 0);
+                    Ok(if held {
+                        LeaseHold::Held
+                    } else {
+                        LeaseHold::Lost
+                    })
+                })
+            })
+            .await
+    }
+}

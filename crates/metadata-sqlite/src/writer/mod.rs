@@ -1,0 +1,99 @@
+//! The writer: one task that owns the one connection that writes.
+//!
+//! Jobs wait in a bounded queue. The writer takes what is there, runs it in one transaction, a
+//! savepoint each, and answers after COMMIT, so that many writes share one sync of the disk
+//! without waiting for each other: while one batch syncs, the next one gathers. A job that fails
+//! is taken back alone; a COMMIT that fails fails every job of its batch. A job that was queued
+//! runs to its end, also if its caller is gone.
+//!
+//! Nothing else writes, so a job's statements see a database that nobody changes meanwhile: what
+//! it checked first still holds when it writes.
+//!
+//! | killed | what is left |
+//! |---|---|
+//! | before COMMIT returned | nothing of the batch, or all of it; nobody was answered |
+//! | after | all of it |
+
+mod batch;
+mod job;
+mod transaction;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use registry_core::change::Change;
+use registry_core::ports::MetadataError;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use self::batch::Batches;
+use self::job::{Job, Queued};
+pub(crate) use self::transaction::{ResultSet, Transaction};
+use crate::cache::Cache;
+use crate::error::WriterError;
+use crate::metrics::Metrics;
+
+/// Jobs that may wait; whoever comes then waits to be let in.
+const QUEUE: usize = 1024;
+/// How long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether what a job wrote stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Keep,
+    TakeBack,
+}
+
+impl Effect {
+    pub(crate) fn of(change: &Change) -> Self {
+        if change.dry_run {
+            Self::TakeBack
+        } else {
+            Self::Keep
+        }
+    }
+}
+
+/// Hands jobs to the writer.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Box<dyn Queued>>,
+}
+
+impl Writer {
+    /// Starts the writer; it ends when every handle to it is gone.
+    pub(crate) fn start(
+        connection: sqlx::SqliteConnection,
+        metrics: Arc<Metrics>,
+        cache: Arc<Cache>,
+        tasks: &TaskTracker,
+    ) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let transaction = Transaction::new(connection, metrics);
+        tasks.spawn(Batches::new(transaction, jobs, cache).run());
+        Self { queue }
+    }
+
+    /// Runs `work` in a transaction and returns what it did, once that is durable.
+    pub(crate) async fn run<T, F>(&self, effect: Effect, work: F) -> Result<T, MetadataError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, MetadataError>>
+            + Send
+            + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        let job = Box::new(Job::new(effect, work, reply));
+        let queued = self.queue.send_timeout(job, PATIENCE).await;
+        queued.map_err(|error| match error {
+            mpsc::error::SendTimeoutError::Timeout(_) => WriterError::Behind,
+            mpsc::error::SendTimeoutError::Closed(_) => WriterError::Gone,
+        })?;
+        result.await.map_err(|_| WriterError::Gone)?
+    }
+}
+
+#[cfg(test)]
+mod tests;
