@@ -1,1 +1,48 @@
-fn main() {}
+//! The binary: reads the command line and the configuration, builds the parts, runs them, and says what went wrong.
+//! No rule of the registry lives here.
+
+mod allocator;
+mod background;
+mod banner;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod failure;
+mod metrics;
+mod open_files;
+mod signals;
+mod startup;
+mod telemetry;
+mod version;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::OutputClosed) {
+                // Nobody is left to be told when standard error is gone too.
+                let _ = writeln!(io::stderr(), "berth: {failure}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(settings) => commands::serve::run(&settings.into_sources()),
+        Command::Config(command) => commands::config::run(command),
+        Command::Man(man) => Ok(commands::man::run(man.dir.as_deref())?),
+        Command::Completion(completion) => Ok(commands::completion::run(completion.shell)?),
+        Command::Version => Ok(commands::version::run()?),
+    }
+}

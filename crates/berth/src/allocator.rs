@@ -1,0 +1,88 @@
+//! Memory: jemalloc, told to give back what uploads no longer need.
+//!
+//! The defaults of jemalloc suit a process that allocates all day. Ours has bursts, 32 uploads and then nothing, and
+//! shall be small in between: freed pages go back to the system within a second, by a thread of jemalloc's own so
+//! that no request pays for it.
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{IntGauge, Registry};
+use tikv_jemalloc_ctl::{Access, AsName, background_thread, epoch, stats};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// How long freed pages are kept for the next allocation.
+const DIRTY_DECAY_MILLISECONDS: isize = 1_000;
+
+/// Tunes the allocator. It works without, only less thriftily, so a refusal is no more than worth a line in the log.
+pub(crate) fn tune() {
+    // For arenas that are made from now on; at this point there is hardly another.
+    let decay = b"arenas.dirty_decay_ms\0".name();
+    let outcome = decay
+        .write(DIRTY_DECAY_MILLISECONDS)
+        .and_then(|()| b"arenas.muzzy_decay_ms\0".name().write(0_isize))
+        .and_then(|()| background_thread::write(true));
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "tune allocator");
+    }
+}
+
+/// Gauges of the heap.
+#[derive(Debug)]
+pub(crate) struct HeapMetrics {
+    allocated: IntGauge,
+    resident: IntGauge,
+    retained: IntGauge,
+}
+
+impl HeapMetrics {
+    /// Adds the gauges to `registry`.
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<()> {
+        let gauge = |name: &str, help: &str| IntGauge::new(name, help);
+        registry.register(Box::new(Self {
+            allocated: gauge("berth_heap_allocated_bytes", "Bytes in use by the program.")?,
+            resident: gauge(
+                "berth_heap_resident_bytes",
+                "Bytes of physical memory held by the allocator.",
+            )?,
+            retained: gauge(
+                "berth_heap_retained_bytes",
+                "Bytes of address space kept for later.",
+            )?,
+        }))
+    }
+}
+
+impl Collector for HeapMetrics {
+    fn desc(&self) -> Vec<&Desc> {
+        [&self.allocated, &self.resident, &self.retained]
+            .into_iter()
+            .flat_map(Collector::desc)
+            .collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        // The statistics are those of the last epoch; without a new one they would stand still.
+        if epoch::advance().is_ok() {
+            let read = [
+                (&self.allocated, stats::allocated::read()),
+                (&self.resident, stats::resident::read()),
+                (&self.retained, stats::retained::read()),
+            ];
+            for (gauge, value) in read {
+                gauge.set(
+                    value
+                        .ok()
+                        .and_then(|bytes| i64::try_from(bytes).ok())
+                        .unwrap_or_default(),
+                );
+            }
+        }
+        [&self.allocated, &self.resident, &self.retained]
+            .into_iter()
+            .flat_map(Collector::collect)
+            .collect()
+    }
+}

@@ -1,0 +1,30 @@
+//! Work that runs beside the requests and is told to stop, and waited for, at the end.
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A task in the background.
+#[derive(Debug)]
+pub(crate) struct Background {
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Background {
+    /// Starts a task, which gets the token that tells it to stop.
+    pub(crate) fn start<F>(task: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(task(shutdown.clone()));
+        tasks.close();
+        Self { shutdown, tasks }
+    }
+
+    /// Tells the task to stop and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.wait().await;
+    }
+}

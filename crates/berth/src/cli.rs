@@ -1,0 +1,169 @@
+//! The command line: commands, options and their help. It reads nothing and decides nothing.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+use crate::config::Sources;
+use crate::version;
+
+/// A container registry: one binary, every OCI artifact.
+#[derive(Debug, Parser)]
+#[command(
+    name = "berth",
+    version = version::SHORT,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  berth serve                        start, with data in ./berth-data, open to this machine only
+  docker push localhost:5000/hello   push to it
+  berth config example > berth.yaml  a file with every setting and what it means
+
+Exit codes: 0 all went well, 1 something failed, 2 the command line or the configuration is wrong.",
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the registry
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Settings),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the manual page, or write all of them
+    Man(Man),
+    /// Print completions for a shell
+    #[command(after_help = COMPLETION_EXAMPLES)]
+    Completion(Completion),
+    /// Print the version and what it was built from
+    Version,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  berth serve
+      Port 5000 of this machine, data in ./berth-data. Nothing else is needed.
+
+  berth serve --listen 0.0.0.0:5000 --anonymous pull
+      Everybody who reaches this machine can pull.
+
+  berth serve --config /etc/berth/berth.yaml
+      The rest of the settings: HTTPS, limits, logs. `berth config example` prints them all.
+
+SIGTERM and SIGINT let requests in flight end first; SIGHUP reads the certificate again.";
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  berth completion bash > /etc/bash_completion.d/berth
+  berth completion zsh > \"${fpath[1]}/_berth\"
+  berth completion fish > ~/.config/fish/completions/berth.fish";
+
+/// The settings that have an option. All of them are text here: the configuration reads every layer in the same way.
+#[derive(Debug, Default, Args)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "the comments are the help, where backticks would be shown"
+)]
+pub(crate) struct Settings {
+    /// YAML file with settings [env: BERTH_CONFIG]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// Address of the registry [env: BERTH_LISTEN] [default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// URL by which clients reach it, if not --listen [env: BERTH_EXTERNAL_URL]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    external_url: Option<String>,
+    /// Directory for everything that is kept [env: BERTH_DATA_DIR] [default: ./berth-data]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    data_dir: Option<String>,
+    /// Where names and manifests are kept [env: BERTH_METADATA_URL] [default: sqlite:DATA_DIR/metadata.db]
+    #[arg(long, value_name = "URL")]
+    metadata_url: Option<String>,
+    /// Where blobs are kept [env: BERTH_STORAGE_URL] [default: file:DATA_DIR/storage]
+    #[arg(long, value_name = "URL")]
+    storage_url: Option<String>,
+    /// Address of probes and metrics [env: BERTH_ADMIN_LISTEN] [default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
+    /// What clients without credentials may do [env: BERTH_ANONYMOUS] [default: push on a loopback address]
+    #[arg(long, value_name = "none|pull|push", hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(["none", "pull", "push"]))]
+    anonymous: Option<String>,
+    /// Manifests that name layers nobody pushed [env: BERTH_MISSING_REFERENCES] [default: refuse]
+    #[arg(long, value_name = "refuse|accept", hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(["refuse", "accept"]))]
+    missing_references: Option<String>,
+}
+
+impl Settings {
+    /// These options over the environment of the process.
+    pub(crate) fn into_sources(self) -> Sources {
+        let options = [
+            ("--listen", self.listen),
+            ("--external-url", self.external_url),
+            ("--data-dir", self.data_dir),
+            ("--metadata-url", self.metadata_url),
+            ("--storage-url", self.storage_url),
+            ("--admin-listen", self.admin_listen),
+            ("--anonymous", self.anonymous),
+            ("--missing-references", self.missing_references),
+        ];
+        let options = options
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        Sources {
+            file: self.config,
+            options,
+            ..Sources::of_process()
+        }
+    }
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the configuration is right, or everything that is wrong with it
+    Check(Settings),
+    /// Print the configuration that is in force
+    Show(Show),
+    /// Print a JSON Schema of the file, for editors
+    Schema,
+    /// Print a file with every setting, its meaning and its default
+    Example,
+    /// Print the reference in Markdown
+    Reference,
+}
+
+/// How to show the configuration.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Also say where each value comes from
+    #[arg(long)]
+    pub(crate) origin: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// Where manual pages go.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write a page for each command into this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// For which shell.
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}

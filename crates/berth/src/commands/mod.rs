@@ -1,0 +1,7 @@
+//! The commands, one file each.
+
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod man;
+pub(crate) mod serve;
+pub(crate) mod version;

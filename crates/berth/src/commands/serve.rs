@@ -1,0 +1,166 @@
+//! `berth serve`: from the configuration to a registry that answers, and back down to nothing.
+//!
+//! Up: bind the ports, answer probes, open the stores, serve, say so. Down, in the other order: drain requests, end
+//! jobs, wait for writes, stop answering probes, close the database.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use blob_hash::engine;
+use http_api::{Api, Welcome};
+use http_server::{DrainReport, Health, Server};
+use oci_types::Algorithm;
+use registry_core::{Registry, Settings, jobs};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use crate::background::Background;
+use crate::banner::Banner;
+use crate::config::{self, Effective, Sources};
+use crate::failure::Failure;
+use crate::signals::Signals;
+use crate::startup::{Listeners, Readiness, Stores};
+use crate::version::{COMMIT, VERSION};
+use crate::{allocator, metrics, open_files, telemetry};
+
+/// Threads for file and database calls that block. Each holds a stack, so their number bounds memory; more would not
+/// make a disk faster.
+const BLOCKING_THREADS: usize = 64;
+
+/// The stack of a thread. Nothing here recurses.
+const STACK_SIZE: usize = 1024 * 1024;
+
+/// How long writes may take that outlived their clients. Longer than any transaction.
+const LAST_WRITES: Duration = Duration::from_secs(30);
+
+/// Runs until told to stop.
+pub(crate) fn run(sources: &Sources) -> Result<(), Failure> {
+    let effective = config::load(sources)?;
+    telemetry::start(&effective.configuration().log)?;
+    allocator::tune();
+    open_files::raise_limit();
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(&effective));
+    // A blocking call that hangs on a dead disk must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    Ok(outcome?)
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_stack_size(STACK_SIZE)
+        .thread_name("berth")
+        .build()
+        .context("start the runtime")
+}
+
+async fn serve(effective: &Effective) -> anyhow::Result<()> {
+    let metrics = metrics::registry()?;
+    let readiness = Readiness::default();
+    let health = readiness.health();
+    let Listeners {
+        registry: server,
+        admin,
+        scheme,
+    } = Listeners::bind(effective.configuration(), &health, &metrics).await?;
+    let banner = Banner::new(
+        effective,
+        scheme,
+        server.local_address(),
+        admin.local_address(),
+    );
+
+    let probes = Background::start(|shutdown| async move {
+        admin.serve(shutdown).await;
+    });
+    let stores = Stores::open(effective, &metrics).await?;
+    readiness.stores_are_open(stores.metadata.clone(), Arc::clone(&stores.blobs));
+
+    let report = answer(effective, &stores, server, &health, &banner).await?;
+    tracing::info!(
+        cut_requests = report.cut_requests,
+        cut_connections = report.cut_connections,
+        "drained"
+    );
+    probes.stop().await;
+    drop((readiness, health));
+    close(stores).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves requests until a signal comes and all of them have ended.
+async fn answer(
+    effective: &Effective,
+    stores: &Stores,
+    server: Server,
+    health: &Health,
+    banner: &Banner,
+) -> anyhow::Result<DrainReport> {
+    let configuration = effective.configuration();
+    let registry = Registry::new(
+        stores.metadata.clone(),
+        Arc::clone(&stores.blobs),
+        settings(effective),
+    );
+    let jobs = {
+        let (registry, interval) = (registry.clone(), configuration.jobs.interval.duration());
+        Background::start(move |shutdown| jobs::run(registry, interval, shutdown))
+    };
+    let api = Arc::new(Api::new(
+        registry.clone(),
+        Welcome::new(banner.host(), VERSION),
+    ));
+
+    let signals = Signals::listen()?;
+    let shutdown = CancellationToken::new();
+    let obeying = signals.obey(shutdown.clone(), server.certificates());
+    health.has_started();
+    announce(banner);
+    let report = tokio::select! {
+        report = server.serve(api, shutdown) => report,
+        never = obeying => match never {},
+    };
+    jobs.stop().await;
+    if tokio::time::timeout(LAST_WRITES, registry.close())
+        .await
+        .is_err()
+    {
+        tracing::error!("writes are still running; they are given up");
+    }
+    Ok(report)
+}
+
+fn settings(effective: &Effective) -> Settings {
+    let configuration = effective.configuration();
+    Settings {
+        anonymous: effective.anonymous().into(),
+        missing_references: configuration.missing_references.into(),
+        max_manifest_bytes: configuration.limits.manifest_size.bytes(),
+        max_blob_bytes: configuration.limits.blob_size.map(config::ByteSize::bytes),
+    }
+}
+
+/// Says that the registry is ready. Whoever started it may not listen, which is no reason to stop.
+fn announce(banner: &Banner) {
+    let (sha256, sha512) = (engine(Algorithm::Sha256), engine(Algorithm::Sha512));
+    tracing::info!(version = VERSION, commit = COMMIT, %sha256, %sha512, "started");
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = write!(stdout, "{banner}").and_then(|()| stdout.flush()) {
+        tracing::warn!(%error, "greet on standard output");
+    }
+}
+
+/// Closes the database, which also folds its log into it.
+async fn close(stores: Stores) {
+    if let Some(metadata) = Arc::into_inner(stores.metadata) {
+        metadata.close().await;
+    } else {
+        // Connections that would not end still hold it. SQLite recovers from that as from a crash.
+        tracing::warn!("the database is still in use; it is left as it is");
+    }
+}

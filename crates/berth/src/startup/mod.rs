@@ -1,0 +1,10 @@
+//! Builds the parts from the configuration. Everything that can go wrong on the way is told as a sentence that says
+//! what to do next.
+
+mod listeners;
+mod readiness;
+mod stores;
+
+pub(crate) use listeners::Listeners;
+pub(crate) use readiness::Readiness;
+pub(crate) use stores::Stores;
