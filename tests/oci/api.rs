@@ -48,7 +48,8 @@ async fn a_browser_is_told_what_this_is_and_what_to_paste() {
 #[tokio::test]
 async fn every_answer_carries_a_request_id_and_the_callers_own_is_kept() {
     for_each_backend(async |builder| {
-        let client = builder.start().await.client();
+        let registry = builder.start().await;
+        let client = registry.client();
         client
             .get("/v2/")
             .send()
