@@ -205,6 +205,7 @@ mod tests {
             "http://ex\tample.com/",
             "http://example.com/a b",
             "http://example.com/\n",
+            "http://example.com/a\\b",
             "http://[::1",
             "http://[::1]x/",
             "http://[fe80::1%25eth0]/",

@@ -43,6 +43,7 @@ fn refuses_parts_that_do_not_exist() {
         ("bytes=2048-2048", 2_048),
         ("bytes=5000-10000", 2_048),
         ("bytes=-0", 2_048),
+        ("bytes=-0", 0),
         ("bytes=0-", 0),
         ("bytes=0-0", 0),
         (&format!("bytes={HUGE}-"), 2_048),

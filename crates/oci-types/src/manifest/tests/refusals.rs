@@ -327,6 +327,11 @@ fn data() {
         sentence,
         "layers[0].data holds 4 bytes, but the descriptor's size is 3"
     );
+    let sentence = refusal(&image_with_layer(r#","data":"Zm8=""#));
+    assert_eq!(
+        sentence,
+        "layers[0].data holds 2 bytes, but the descriptor's size is 3"
+    );
     for data in ["Zm9", "Zm9v ", "{}"] {
         let error = parse_image(&image_with_layer(&format!(r#","data":"{data}""#))).unwrap_err();
         assert!(
