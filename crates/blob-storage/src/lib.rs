@@ -37,7 +37,9 @@ pub async fn open(
     match url {
         StorageUrl::File(directory) => {
             let store = FilesystemBlobStore::open(directory.clone()).await?;
-            metrics::register_free_space(metrics, &store)?;
+            let space = store.free_space();
+            let space = space.map_err(|error| StorageOpenError::explain(directory, error))?;
+            metrics::register_free_space(metrics, space)?;
             Ok(Arc::new(MeasuredBlobStore::new(
                 store,
                 "filesystem",

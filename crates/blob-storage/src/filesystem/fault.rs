@@ -37,3 +37,50 @@ pub(super) async fn blocking<T: Send + 'static>(
         Err(panic_or_shutdown) => Err(BlobStoreError::Failed(io::Error::other(panic_or_shutdown))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_have_their_names() {
+        use BlobStoreError::{Denied, Failed, Foreign, Full};
+        for full in [Errno::NOSPC, Errno::DQUOT] {
+            assert!(matches!(fault(full), Full(_)), "{full:?}");
+        }
+        for denied in [Errno::ACCESS, Errno::PERM, Errno::ROFS] {
+            assert!(
+                matches!(path_fault("path", denied), Denied(_)),
+                "{denied:?}"
+            );
+        }
+        for failed in [Errno::IO, Errno::NOENT, Errno::MFILE] {
+            assert!(
+                matches!(path_fault("path", failed), Failed(_)),
+                "{failed:?}"
+            );
+        }
+        for foreign in [
+            Errno::LOOP,
+            Errno::NXIO,
+            Errno::ISDIR,
+            Errno::NOTDIR,
+            Errno::XDEV,
+        ] {
+            assert!(
+                matches!(path_fault("path", foreign), Foreign(_)),
+                "{foreign:?}"
+            );
+            assert!(matches!(fault(foreign), Failed(_)), "{foreign:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_on_the_blocking_pool_is_a_fault() {
+        let panicked = blocking::<()>(|| panic!("on purpose")).await;
+        assert!(
+            matches!(panicked, Err(BlobStoreError::Failed(_))),
+            "{panicked:?}"
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 
@@ -22,13 +22,16 @@ const LONGEST_MARKER: u64 = 64;
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// Opens `directory`, making what is missing of it.
-pub(super) fn open(directory: &Path) -> Result<Tree, StorageOpenError> {
+pub(super) fn open(
+    directory: &Path,
+    resolution: impl FnOnce(BorrowedFd<'_>) -> Resolution,
+) -> Result<Tree, StorageOpenError> {
     let explain = |error: io::Error| StorageOpenError::explain(directory, error);
     create(directory).map_err(explain)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(directory, flags, Mode::empty());
     let root: OwnedFd = root.map_err(|error| explain(error.into()))?;
-    let resolution = Resolution::detect(root.as_fd());
+    let resolution = resolution(root.as_fd());
     let laying = Laying {
         directory,
         tree: Tree::new(root, resolution),
@@ -67,7 +70,14 @@ struct Laying<'a> {
 impl Laying<'_> {
     /// Keeps other processes out for as long as the file is open.
     fn lock(&self) -> Result<File, StorageOpenError> {
-        let lock = self.create(key::LOCK)?;
+        drop(self.create(key::LOCK)?);
+        // Held open for reading only: a file open for writing would keep an operator from
+        // remounting the disk read-only.
+        let lock = self
+            .tree
+            .file(key::LOCK, Access::Read)
+            .map_err(|error| self.refuse(error))?;
+        let lock = lock.ok_or_else(|| self.explain(Errno::NOENT.into()))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(lock),
             Err(Errno::WOULDBLOCK) => Err(StorageOpenError::InUse(self.directory.to_owned())),

@@ -17,6 +17,7 @@ mod writer;
 
 use std::io;
 use std::ops::Range;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use tokio::sync::Mutex;
 use crate::error::StorageOpenError;
 use fault::blocking;
 use locks::KeyLocks;
-use tree::Tree;
+use tree::{Resolution, Tree};
 use writer::FileWriter;
 
 /// A directory of blobs.
@@ -45,8 +46,15 @@ pub(crate) struct FilesystemBlobStore {
 impl FilesystemBlobStore {
     /// Opens the store in `directory`, making what is missing.
     pub(crate) async fn open(directory: PathBuf) -> Result<Self, StorageOpenError> {
+        Self::open_with(directory, Resolution::detect).await
+    }
+
+    async fn open_with(
+        directory: PathBuf,
+        resolution: fn(BorrowedFd<'_>) -> Resolution,
+    ) -> Result<Self, StorageOpenError> {
         let path = directory.clone();
-        let opened = tokio::task::spawn_blocking(move || layout::open(&path)).await;
+        let opened = tokio::task::spawn_blocking(move || layout::open(&path, resolution)).await;
         let tree = opened.map_err(|error| StorageOpenError::Failed {
             directory,
             source: io::Error::other(error),
@@ -59,19 +67,19 @@ impl FilesystemBlobStore {
     }
 
     /// A handle to ask the file system how much room there is.
-    pub(crate) fn free_space(&self) -> FreeSpace {
-        FreeSpace(Arc::clone(&self.tree))
+    pub(crate) fn free_space(&self) -> io::Result<FreeSpace> {
+        Ok(FreeSpace(self.tree.root().try_clone_to_owned()?))
     }
 }
 
-/// Knows how much room is left.
+/// Knows how much room is left. It does not keep the store open, nor other processes out.
 #[derive(Debug)]
-pub(crate) struct FreeSpace(Arc<Tree>);
+pub(crate) struct FreeSpace(OwnedFd);
 
 impl FreeSpace {
     /// Bytes that may still be written.
     pub(crate) fn bytes(&self) -> io::Result<u64> {
-        let space = rustix::fs::fstatvfs(self.0.root())?;
+        let space = rustix::fs::fstatvfs(&self.0)?;
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 }
@@ -141,3 +149,6 @@ impl BlobStore for FilesystemBlobStore {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,12 @@
 //! removes both. Whatever has a name in `blobs` is complete and durable; the sync of
 //! its directory is repeated when publishing is, since the first may not have ended.
 
+use std::fs::File;
+
 use bytes::Bytes;
 use registry_core::ports::{BlobStoreError, StorageKey};
 use rustix::fs::RenameFlags;
+use rustix::io::Errno;
 
 use super::fault::fault;
 use super::tree::{Access, RenameError, Tree, length};
@@ -46,7 +49,9 @@ pub(super) fn publish(tree: &Tree, key: StorageKey, size: u64) -> Result<(), Blo
 
 /// Stores and publishes a small object. Call it with the key's lock held.
 pub(super) fn put(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), BlobStoreError> {
-    store(tree, key, bytes).inspect_err(|_| {
+    let file = tree.file(&key::upload(key), Access::Create)?;
+    let file = file.ok_or_else(|| fault(Errno::NOENT))?;
+    fill(&file, bytes).inspect_err(|_| {
         // What the disk was too full for must not fill it further. If this fails as well, the
         // file goes when the key is deleted.
         let _ = tree.unlink(key::UPLOADS, &key::name(key));
@@ -59,14 +64,13 @@ pub(super) fn put(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), B
     }
 }
 
-fn store(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), BlobStoreError> {
-    let file = tree.file(&key::upload(key), Access::Create)?;
-    let file = file.ok_or_else(|| fault(rustix::io::Errno::NOENT))?;
-    if length(&file)? > 0 {
+/// Makes a file hold these bytes only, durably.
+fn fill(file: &File, bytes: &[Bytes]) -> Result<(), BlobStoreError> {
+    if length(file)? > 0 {
         file.set_len(0).map_err(fault)?;
     }
-    write_at(&file, 0, bytes).map_err(fault)?;
-    sync_data(&file)
+    write_at(file, 0, bytes).map_err(fault)?;
+    sync_data(file)
 }
 
 fn rename(tree: &Tree, key: StorageKey, flags: RenameFlags) -> Result<(), RenameError> {

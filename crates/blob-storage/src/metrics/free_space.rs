@@ -4,7 +4,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGauge, Registry};
 
-use crate::filesystem::{FilesystemBlobStore, FreeSpace};
+use crate::filesystem::FreeSpace;
 
 #[derive(Debug)]
 struct FreeSpaceGauge {
@@ -13,18 +13,12 @@ struct FreeSpaceGauge {
 }
 
 /// Adds `registry_storage_free_bytes` to what is scraped.
-pub(crate) fn register_free_space(
-    registry: &Registry,
-    store: &FilesystemBlobStore,
-) -> prometheus::Result<()> {
+pub(crate) fn register_free_space(registry: &Registry, space: FreeSpace) -> prometheus::Result<()> {
     let gauge = IntGauge::new(
         "registry_storage_free_bytes",
         "Bytes that may still be written to the blob store's file system.",
     )?;
-    registry.register(Box::new(FreeSpaceGauge {
-        space: store.free_space(),
-        gauge,
-    }))
+    registry.register(Box::new(FreeSpaceGauge { space, gauge }))
 }
 
 impl Collector for FreeSpaceGauge {

@@ -225,3 +225,6 @@ pub(super) fn length(file: &File) -> Result<u64, BlobStoreError> {
         .map(|metadata| metadata.len())
         .map_err(fault)
 }
+
+#[cfg(test)]
+mod tests;

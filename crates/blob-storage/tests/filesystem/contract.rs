@@ -1,7 +1,5 @@
 //! The contract of the port, on a directory, metrics and all.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::Arc;
 
 use blob_storage::StorageUrl;

@@ -1,0 +1,70 @@
+//! A store on a temporary directory, and the places of its files as an intruder would find them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use blob_storage::{StorageOpenError, StorageUrl};
+use bytes::Bytes;
+use registry_core::ports::{BlobStore, StorageKey};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A store and where it lies.
+pub(crate) struct TestStore {
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) metrics: prometheus::Registry,
+    pub(crate) directory: TempDir,
+}
+
+pub(crate) async fn open(directory: &Path) -> Result<Arc<dyn BlobStore>, StorageOpenError> {
+    let url = StorageUrl::File(directory.to_owned());
+    blob_storage::open(&url, &prometheus::Registry::new()).await
+}
+
+impl TestStore {
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let metrics = prometheus::Registry::new();
+        let url = StorageUrl::File(directory.path().join("storage"));
+        let blobs = blob_storage::open(&url, &metrics).await.unwrap();
+        Self {
+            blobs,
+            metrics,
+            directory,
+        }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.path().join("storage")
+    }
+
+    /// Something outside the store.
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn upload(&self, key: StorageKey) -> PathBuf {
+        self.path().join("uploads").join(key.0.to_string())
+    }
+
+    pub(crate) fn blob_directory(&self, key: StorageKey) -> PathBuf {
+        self.path().join("blobs").join(&key.0.to_string()[34..])
+    }
+
+    pub(crate) fn blob(&self, key: StorageKey) -> PathBuf {
+        self.blob_directory(key).join(key.0.to_string())
+    }
+}
+
+pub(crate) fn new_key() -> StorageKey {
+    StorageKey(Uuid::now_v7())
+}
+
+/// A session with these bytes in it, flushed.
+pub(crate) async fn session(blobs: &dyn BlobStore, bytes: &'static [u8]) -> StorageKey {
+    let key = new_key();
+    let mut writer = blobs.append(key, 0).await.unwrap();
+    writer.write(vec![Bytes::from_static(bytes)]).await.unwrap();
+    writer.flush().await.unwrap();
+    key
+}
