@@ -15,11 +15,11 @@ static LIST: Statement = statement!(
     "repository_list",
     "SELECT group_concat(path, char(10)) FROM (
         SELECT path FROM repositories
-        WHERE deleted_at IS NULL AND path > ?1 AND EXISTS (
+        WHERE deleted_at IS NULL AND path > $1 AND EXISTS (
             SELECT 1 FROM manifests
             WHERE repository_id = repositories.id AND manifests.deleted_at IS NULL
         )
-        ORDER BY path LIMIT ?2
+        ORDER BY path LIMIT $2
      )"
 );
 

@@ -17,18 +17,18 @@ static LIST: Statement = statement!(
     "referrer_list",
     "SELECT id, media_type, digest, size, artifact_type, annotations
      FROM manifests
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
-       AND subject_digest = ?2 AND id > ?3 AND deleted_at IS NULL
-     ORDER BY id LIMIT ?4"
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
+       AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL
+     ORDER BY id LIMIT $4"
 );
 
 static LIST_BY_TYPE: Statement = statement!(
     "referrer_list_by_type",
     "SELECT id, media_type, digest, size, artifact_type, annotations
      FROM manifests
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
-       AND subject_digest = ?2 AND artifact_type = ?5 AND id > ?3 AND deleted_at IS NULL
-     ORDER BY id LIMIT ?4"
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
+       AND subject_digest = $2 AND artifact_type = $5 AND id > $3 AND deleted_at IS NULL
+     ORDER BY id LIMIT $4"
 );
 
 #[async_trait]

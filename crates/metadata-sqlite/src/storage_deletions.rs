@@ -12,12 +12,12 @@ pub(crate) const STATEMENTS: &[&Statement] = &[&DUE, &FORGET];
 
 static DUE: Statement = statement!(
     "storage_deletion_due",
-    "SELECT storage_key FROM storage_deletions WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2"
+    "SELECT storage_key FROM storage_deletions WHERE not_before <= $1 ORDER BY not_before LIMIT $2"
 );
 
 static FORGET: Statement = statement!(
     "storage_deletion_forget",
-    "DELETE FROM storage_deletions WHERE storage_key IN (SELECT unhex(value) FROM json_each(?1))"
+    "DELETE FROM storage_deletions WHERE storage_key IN (SELECT unhex(value) FROM json_each($1))"
 );
 
 #[async_trait]

@@ -19,25 +19,25 @@ static LIST: Statement = statement!(
     "SELECT (
         SELECT group_concat(name, char(10)) FROM (
             SELECT name FROM tags
-            WHERE repository_id = repositories.id AND name > ?2
-            ORDER BY name LIMIT ?3
+            WHERE repository_id = repositories.id AND name > $2
+            ORDER BY name LIMIT $3
         )
      )
-     FROM repositories WHERE path = ?1 AND deleted_at IS NULL"
+     FROM repositories WHERE path = $1 AND deleted_at IS NULL"
 );
 
 static FIND: Statement = statement!(
     "tag_find",
     "SELECT repositories.id, manifests.digest
      FROM repositories
-     LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name = ?2
+     LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name = $2
      LEFT JOIN manifests ON manifests.id = tags.manifest_id AND manifests.deleted_at IS NULL
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL"
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL"
 );
 
 static DELETE: Statement = statement!(
     "tag_delete",
-    "DELETE FROM tags WHERE repository_id = ?1 AND name = ?2"
+    "DELETE FROM tags WHERE repository_id = $1 AND name = $2"
 );
 
 #[async_trait]

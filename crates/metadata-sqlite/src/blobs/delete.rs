@@ -13,18 +13,18 @@ pub(super) static FIND: Statement = statement!(
     "SELECT repositories.id, repository_blobs.digest IS NOT NULL, (
         SELECT manifests.digest FROM manifest_blobs
         JOIN manifests ON manifests.id = manifest_blobs.manifest_id
-        WHERE manifest_blobs.repository_id = repositories.id AND manifest_blobs.linked = ?2 LIMIT 1
+        WHERE manifest_blobs.repository_id = repositories.id AND manifest_blobs.linked = $2 LIMIT 1
      )
      FROM repositories
      LEFT JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
-       AND repository_blobs.digest = ?2 AND repository_blobs.deleted_at IS NULL
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL"
+       AND repository_blobs.digest = $2 AND repository_blobs.deleted_at IS NULL
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL"
 );
 
 pub(super) static DELETE: Statement = statement!(
     "blob_delete",
-    "DELETE FROM repository_blobs WHERE repository_id = ?1 AND digest = ?2;
-     INSERT INTO gc_blobs (digest, due) VALUES (?2, ?3) ON CONFLICT DO UPDATE SET due = excluded.due;"
+    "DELETE FROM repository_blobs WHERE repository_id = $1 AND digest = $2;
+     INSERT INTO gc_blobs (digest, due) VALUES ($2, $3) ON CONFLICT DO UPDATE SET due = excluded.due;"
 );
 
 pub(super) async fn run(

@@ -14,9 +14,9 @@ macro_rules! find {
         "SELECT repository_blobs.size, blobs.storage_key, repository_blobs.expires_at
          FROM repositories
          LEFT JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
-           AND repository_blobs.digest = ?2 AND repository_blobs.deleted_at IS NULL
+           AND repository_blobs.digest = $2 AND repository_blobs.deleted_at IS NULL
          LEFT JOIN blobs ON blobs.digest = repository_blobs.digest
-         WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL"
+         WHERE repositories.path = $1 AND repositories.deleted_at IS NULL"
     };
 }
 
@@ -25,9 +25,9 @@ pub(super) static FIND: Statement = statement!("blob_find", find!());
 // Tests again what the reader saw: meanwhile the link may be gone, or a manifest may hold it.
 pub(super) static EXTEND: Statement = statement!(
     "blob_extend",
-    "UPDATE repository_blobs SET expires_at = ?4
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
-       AND digest = ?2 AND deleted_at IS NULL AND expires_at < ?3;",
+    "UPDATE repository_blobs SET expires_at = $4
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
+       AND digest = $2 AND deleted_at IS NULL AND expires_at < $3;",
     find!()
 );
 

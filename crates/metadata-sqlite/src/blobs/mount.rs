@@ -9,19 +9,19 @@ use crate::rows::{parsed, signed, size, value};
 use crate::statement::{Statement, statement};
 use crate::writer::Transaction;
 
-/// SQL that tells whether the target `?1` of namespace `?2` holds blob `?3`, and the namespace.
+/// SQL that tells whether the target `$1` of namespace `$2` holds blob `$3`, and the namespace.
 macro_rules! existing {
     () => {
         "SELECT repository_blobs.size,
             EXISTS (
                 SELECT 1 FROM repositories AS target
-                JOIN repository_blobs AS link ON link.repository_id = target.id AND link.digest = ?3
-                WHERE target.path = ?1 AND target.deleted_at IS NULL AND link.deleted_at IS NULL
+                JOIN repository_blobs AS link ON link.repository_id = target.id AND link.digest = $3
+                WHERE target.path = $1 AND target.deleted_at IS NULL AND link.deleted_at IS NULL
             ),
             EXISTS (
                 SELECT 1 FROM namespaces AS home
-                JOIN namespace_blobs AS charge ON charge.namespace_id = home.id AND charge.digest = ?3
-                WHERE home.name = ?2
+                JOIN namespace_blobs AS charge ON charge.namespace_id = home.id AND charge.digest = $3
+                WHERE home.name = $2
             )"
     };
 }
@@ -31,8 +31,8 @@ pub(super) static FIND_IN_REPOSITORY: Statement = statement!(
     existing!(),
     "FROM repositories
      JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
-       AND repository_blobs.digest = ?3 AND repository_blobs.deleted_at IS NULL
-     WHERE repositories.path = ?4 AND repositories.deleted_at IS NULL"
+       AND repository_blobs.digest = $3 AND repository_blobs.deleted_at IS NULL
+     WHERE repositories.path = $4 AND repositories.deleted_at IS NULL"
 );
 
 pub(super) static FIND_IN_NAMESPACE: Statement = statement!(
@@ -40,10 +40,10 @@ pub(super) static FIND_IN_NAMESPACE: Statement = statement!(
     existing!(),
     "FROM namespaces
      JOIN repository_blobs ON repository_blobs.namespace_id = namespaces.id
-       AND repository_blobs.digest = ?3 AND repository_blobs.deleted_at IS NULL
+       AND repository_blobs.digest = $3 AND repository_blobs.deleted_at IS NULL
      JOIN repositories ON repositories.id = repository_blobs.repository_id
        AND repositories.deleted_at IS NULL
-     WHERE namespaces.name = ?2 LIMIT 1"
+     WHERE namespaces.name = $2 LIMIT 1"
 );
 
 pub(super) static LINK: Statement = statement!("blob_mount", link_blob!());

@@ -24,17 +24,17 @@ pub(super) static CHECK: Statement = statement!(
     "manifest_commit_check",
     "SELECT manifests.media_type FROM repositories
      JOIN manifests ON manifests.repository_id = repositories.id
-       AND manifests.digest = ?3 AND manifests.deleted_at IS NULL
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL;
+       AND manifests.digest = $3 AND manifests.deleted_at IS NULL
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL;
 
-     SELECT tag.key, manifests.digest FROM json_each(?10) AS tag
-     JOIN repositories ON repositories.path = ?1 AND repositories.deleted_at IS NULL
+     SELECT tag.key, manifests.digest FROM json_each($10) AS tag
+     JOIN repositories ON repositories.path = $1 AND repositories.deleted_at IS NULL
      JOIN tags ON tags.repository_id = repositories.id AND tags.name = tag.value
      JOIN manifests ON manifests.id = tags.manifest_id AND manifests.deleted_at IS NULL;
 
      WITH reference AS (",
     references!(),
-    "), home AS (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
+    "), home AS (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
      SELECT reference.key, reference.digest, coalesce(child.size, link.size) AS stored FROM reference
      LEFT JOIN manifests AS child ON reference.kind = 3 AND child.repository_id = (SELECT id FROM home)
        AND child.digest = reference.digest AND child.deleted_at IS NULL
@@ -43,14 +43,14 @@ pub(super) static CHECK: Statement = statement!(
      WHERE CASE WHEN stored IS NULL THEN reference.kind < 2 ELSE stored <> reference.size END;"
 );
 
-/// SQL that points the tags `?10` at the manifest `?3` of repository `?1`.
+/// SQL that points the tags `$10` at the manifest `$3` of repository `$1`.
 macro_rules! write_tags {
     () => {
         "INSERT INTO tags (repository_id, name, manifest_id, version)
          SELECT manifests.repository_id, tag.value, manifests.id, 1
          FROM repositories JOIN manifests ON manifests.repository_id = repositories.id
-           AND manifests.digest = ?3, json_each(?10) AS tag
-         WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL
+           AND manifests.digest = $3, json_each($10) AS tag
+         WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
          ON CONFLICT DO UPDATE SET manifest_id = excluded.manifest_id, version = version + 1;"
     };
 }
@@ -69,8 +69,8 @@ pub(super) static WRITE: Statement = statement!(
         repository_id, digest, media_type, size, pushed_at, artifact_type, subject_digest, annotations, payload
      )
      VALUES (
-        (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL),
-        ?3, ?4, length(?8), ?11, ?5, ?6, ?7, ?8
+        (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL),
+        $3, $4, length($8), $11, $5, $6, $7, $8
      )
      ON CONFLICT DO UPDATE SET media_type = excluded.media_type, artifact_type = excluded.artifact_type,
         subject_digest = excluded.subject_digest, annotations = excluded.annotations, deleted_at = NULL;
@@ -80,11 +80,11 @@ pub(super) static WRITE: Statement = statement!(
     ")
      INSERT INTO manifest_children (parent_id, child_id)
      SELECT parent.id, child.id FROM repositories
-     JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = ?3
+     JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = $3
      JOIN reference ON reference.kind = 3
      JOIN manifests AS child ON child.repository_id = repositories.id
        AND child.digest = reference.digest AND child.deleted_at IS NULL
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
      ON CONFLICT DO NOTHING;
 
      WITH reference AS (",
@@ -92,11 +92,11 @@ pub(super) static WRITE: Statement = statement!(
     ")
      INSERT INTO manifest_blobs (manifest_id, digest, repository_id, kind, linked)
      SELECT parent.id, reference.digest, repositories.id, reference.kind, link.digest FROM repositories
-     JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = ?3
+     JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = $3
      JOIN reference
      LEFT JOIN repository_blobs AS link ON link.repository_id = repositories.id
        AND link.digest = reference.digest AND link.deleted_at IS NULL
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL AND NOT (
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL AND NOT (
         reference.kind = 3 AND EXISTS (
             SELECT 1 FROM manifests AS child WHERE child.repository_id = repositories.id
               AND child.digest = reference.digest AND child.deleted_at IS NULL
@@ -106,23 +106,23 @@ pub(super) static WRITE: Statement = statement!(
 
      INSERT INTO manifest_children (parent_id, child_id)
      SELECT waiting.manifest_id, child.id FROM repositories
-     JOIN manifests AS child ON child.repository_id = repositories.id AND child.digest = ?3
+     JOIN manifests AS child ON child.repository_id = repositories.id AND child.digest = $3
      JOIN manifest_blobs AS waiting ON waiting.repository_id = repositories.id
-       AND waiting.digest = ?3 AND waiting.linked IS NULL AND waiting.kind = 3
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL
+       AND waiting.digest = $3 AND waiting.linked IS NULL AND waiting.kind = 3
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
      ON CONFLICT DO NOTHING;
 
      DELETE FROM manifest_blobs
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
-       AND digest = ?3 AND linked IS NULL AND kind = 3;
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
+       AND digest = $3 AND linked IS NULL AND kind = 3;
 
      UPDATE repository_blobs SET expires_at = NULL
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL)
+     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
        AND expires_at IS NOT NULL AND digest IN (
         SELECT manifest_blobs.linked FROM repositories
-        JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = ?3
+        JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = $3
         JOIN manifest_blobs ON manifest_blobs.manifest_id = manifests.id
-        WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL
+        WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
           AND manifest_blobs.linked IS NOT NULL
      );",
     write_tags!()

@@ -23,19 +23,19 @@ pub(super) static FIND: Statement = statement!(
      )
      FROM repositories
      LEFT JOIN manifests ON manifests.repository_id = repositories.id
-       AND manifests.digest = ?2 AND manifests.deleted_at IS NULL
-     WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL"
+       AND manifests.digest = $2 AND manifests.deleted_at IS NULL
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL"
 );
 
 // Its references and children go with it, by their foreign keys.
 pub(super) static DELETE: Statement = statement!(
     "manifest_delete",
-    "DELETE FROM tags WHERE manifest_id = ?1;
+    "DELETE FROM tags WHERE manifest_id = $1;
      INSERT INTO gc_links (repository_id, digest, due)
-     SELECT repository_id, linked, ?2 FROM manifest_blobs
-     WHERE manifest_id = ?1 AND linked IS NOT NULL
+     SELECT repository_id, linked, $2 FROM manifest_blobs
+     WHERE manifest_id = $1 AND linked IS NOT NULL
      ON CONFLICT DO UPDATE SET due = excluded.due;
-     DELETE FROM manifests WHERE id = ?1;"
+     DELETE FROM manifests WHERE id = $1;"
 );
 
 pub(super) struct Job {

@@ -13,17 +13,17 @@ use crate::statement::{Bound, Statement, statement};
 macro_rules! by_tag {
     () => {
         " FROM repositories
-         LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name = ?2
+         LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name = $2
          LEFT JOIN manifests ON manifests.id = tags.manifest_id AND manifests.deleted_at IS NULL
-         WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL"
+         WHERE repositories.path = $1 AND repositories.deleted_at IS NULL"
     };
 }
 macro_rules! by_digest {
     () => {
         " FROM repositories
          LEFT JOIN manifests ON manifests.repository_id = repositories.id
-           AND manifests.digest = ?2 AND manifests.deleted_at IS NULL
-         WHERE repositories.path = ?1 AND repositories.deleted_at IS NULL"
+           AND manifests.digest = $2 AND manifests.deleted_at IS NULL
+         WHERE repositories.path = $1 AND repositories.deleted_at IS NULL"
     };
 }
 

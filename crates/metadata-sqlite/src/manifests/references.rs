@@ -6,12 +6,12 @@ use registry_core::ports::{BlobKind, BlobReference};
 
 use crate::rows::{hex, json_array, signed};
 
-/// SQL for the references in `?9`, in their order.
+/// SQL for the references in `$9`, in their order.
 macro_rules! references {
     () => {
         "SELECT key, CAST(substr(value, 1, 1) AS INTEGER) AS kind,
             CAST(substr(value, 2, 19) AS INTEGER) AS size, unhex(substr(value, 21)) AS digest
-         FROM json_each(?9)"
+         FROM json_each($9)"
     };
 }
 pub(super) use references;

@@ -6,7 +6,9 @@
 //!
 //! The text of one statement may hold several, separated by `;`. sqlx-sqlite hands a statement to
 //! the thread of its connection, which costs more than most of ours take to run; a text goes
-//! there as one. Parameters are numbered (`?1`) and shared by all of a text.
+//! there as one. Parameters are named by their number (`$1`) and shared by all of a text. Not `?1`: a
+//! statement that leaves a number out has a parameter without a name there, which sqlx-sqlite
+//! counts as one more of the whole text, until it runs out and binds NULL.
 
 use sqlx::error::BoxDynError;
 use sqlx::query::Query;
@@ -42,12 +44,12 @@ macro_rules! statement {
 }
 pub(crate) use statement;
 
-/// SQL that makes sure of a repository `?1` in a namespace `?2`. It writes nothing if they exist.
+/// SQL that makes sure of a repository `$1` in a namespace `$2`. It writes nothing if they exist.
 macro_rules! ensure_repository {
     () => {
-        "INSERT INTO namespaces (name) VALUES (?2) ON CONFLICT DO NOTHING;
+        "INSERT INTO namespaces (name) VALUES ($2) ON CONFLICT DO NOTHING;
          INSERT INTO repositories (namespace_id, path)
-         VALUES ((SELECT id FROM namespaces WHERE name = ?2), ?1) ON CONFLICT DO NOTHING;"
+         VALUES ((SELECT id FROM namespaces WHERE name = $2), $1) ON CONFLICT DO NOTHING;"
     };
 }
 pub(crate) use ensure_repository;

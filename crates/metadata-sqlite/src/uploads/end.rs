@@ -14,25 +14,25 @@ const FINISHED: i64 = 10_000;
 pub(super) static CANCEL: Statement = statement!(
     "upload_cancel",
     "INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT storage_key, ?3 FROM uploads
-     WHERE id = ?1 AND state < 9
-       AND repository_id = (SELECT id FROM repositories WHERE path = ?2 AND deleted_at IS NULL)
+     SELECT storage_key, $3 FROM uploads
+     WHERE id = $1 AND state < 9
+       AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
      ON CONFLICT DO NOTHING;
      DELETE FROM uploads
-     WHERE id = ?1 AND state < 9
-       AND repository_id = (SELECT id FROM repositories WHERE path = ?2 AND deleted_at IS NULL);"
+     WHERE id = $1 AND state < 9
+       AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL);"
 );
 
 // A lease in force has moved expires_at, but a clock may have jumped.
 pub(super) static EXPIRE: Statement = statement!(
     "upload_expire",
     "DELETE FROM uploads WHERE id IN (
-        SELECT id FROM uploads WHERE state = 9 AND expires_at <= ?1 LIMIT ?3
+        SELECT id FROM uploads WHERE state = 9 AND expires_at <= $1 LIMIT $3
      );
      DELETE FROM uploads WHERE id IN (
         SELECT id FROM uploads
-        WHERE state IN (0, 1) AND expires_at <= ?1 AND (lease_until IS NULL OR lease_until <= ?1)
-        LIMIT ?2
+        WHERE state IN (0, 1) AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+        LIMIT $2
      )
      RETURNING storage_key;"
 );
@@ -40,7 +40,7 @@ pub(super) static EXPIRE: Statement = statement!(
 pub(super) static BURY: Statement = statement!(
     "upload_bury",
     "INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT unhex(value), ?2 FROM json_each(?1) WHERE true
+     SELECT unhex(value), $2 FROM json_each($1) WHERE true
      ON CONFLICT DO NOTHING"
 );
 

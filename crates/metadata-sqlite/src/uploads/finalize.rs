@@ -16,14 +16,14 @@ pub(super) static FIND: Statement = statement!(
     "SELECT repositories.path, namespaces.name,
         EXISTS (
             SELECT 1 FROM repository_blobs
-            WHERE repository_id = repositories.id AND digest = ?3 AND deleted_at IS NULL
+            WHERE repository_id = repositories.id AND digest = $3 AND deleted_at IS NULL
         ),
-        EXISTS (SELECT 1 FROM namespace_blobs WHERE namespace_id = namespaces.id AND digest = ?3),
-        EXISTS (SELECT 1 FROM blobs WHERE digest = ?3)
+        EXISTS (SELECT 1 FROM namespace_blobs WHERE namespace_id = namespaces.id AND digest = $3),
+        EXISTS (SELECT 1 FROM blobs WHERE digest = $3)
      FROM uploads
      JOIN repositories ON repositories.id = uploads.repository_id AND repositories.deleted_at IS NULL
      JOIN namespaces ON namespaces.id = repositories.namespace_id
-     WHERE uploads.id = ?1 AND uploads.fence = ?2 AND uploads.state = 1 AND uploads.digest = ?3
+     WHERE uploads.id = $1 AND uploads.fence = $2 AND uploads.state = 1 AND uploads.digest = $3
        AND uploads.lease_until IS NOT NULL"
 );
 
@@ -33,15 +33,15 @@ pub(super) static FIND: Statement = statement!(
 /// 3. The repository holds it.
 pub(super) static FINALIZE: Statement = statement!(
     "upload_finalize",
-    "UPDATE uploads SET state = 9, lease_until = NULL, hash_state = NULL, expires_at = ?7 WHERE id = ?6;
+    "UPDATE uploads SET state = 9, lease_until = NULL, hash_state = NULL, expires_at = $7 WHERE id = $6;
 
      INSERT INTO blobs (digest, size, storage_key)
-     VALUES (?3, ?4, (SELECT storage_key FROM uploads WHERE id = ?6))
+     VALUES ($3, $4, (SELECT storage_key FROM uploads WHERE id = $6))
      ON CONFLICT (digest) DO NOTHING;
 
      INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT storage_key, ?8 FROM uploads WHERE id = ?6 AND NOT EXISTS (
-        SELECT 1 FROM blobs WHERE digest = ?3 AND storage_key = uploads.storage_key
+     SELECT storage_key, $8 FROM uploads WHERE id = $6 AND NOT EXISTS (
+        SELECT 1 FROM blobs WHERE digest = $3 AND storage_key = uploads.storage_key
      );",
     link_blob!()
 );

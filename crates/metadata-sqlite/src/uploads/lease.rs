@@ -19,19 +19,19 @@ use crate::writer::Transaction;
 /// SQL for where a session stands, for when it could not be had.
 macro_rules! standing {
     () => {
-        "SELECT state, committed, lease_until > ?3, digest FROM uploads
-         WHERE id = ?1
-           AND repository_id = (SELECT id FROM repositories WHERE path = ?2 AND deleted_at IS NULL);"
+        "SELECT state, committed, lease_until > $3, digest FROM uploads
+         WHERE id = $1
+           AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL);"
     };
 }
 
 pub(super) static ACQUIRE_TO_WRITE: Statement = statement!(
     "upload_acquire",
-    "UPDATE uploads SET fence = fence + 1, lease_until = ?4, expires_at = ?5
-     WHERE id = ?1
-       AND repository_id = (SELECT id FROM repositories WHERE path = ?2 AND deleted_at IS NULL)
-       AND (lease_until IS NULL OR lease_until <= ?3)
-       AND state = 0 AND (?6 IS NULL OR committed = ?6)
+    "UPDATE uploads SET fence = fence + 1, lease_until = $4, expires_at = $5
+     WHERE id = $1
+       AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
+       AND (lease_until IS NULL OR lease_until <= $3)
+       AND state = 0 AND ($6 IS NULL OR committed = $6)
      RETURNING fence, committed, algorithm, hash_state, storage_key;",
     standing!()
 );
@@ -39,37 +39,37 @@ pub(super) static ACQUIRE_TO_WRITE: Statement = statement!(
 // Also one that finalizes for the same digest and whose holder is gone.
 pub(super) static ACQUIRE_TO_FINALIZE: Statement = statement!(
     "upload_acquire_finalize",
-    "UPDATE uploads SET fence = fence + 1, lease_until = ?4, expires_at = ?5, state = 1, digest = ?7, size = ?8
-     WHERE id = ?1
-       AND repository_id = (SELECT id FROM repositories WHERE path = ?2 AND deleted_at IS NULL)
-       AND (lease_until IS NULL OR lease_until <= ?3)
-       AND committed = ?6 AND (state = 0 OR (state = 1 AND digest = ?7 AND size = ?8))
+    "UPDATE uploads SET fence = fence + 1, lease_until = $4, expires_at = $5, state = 1, digest = $7, size = $8
+     WHERE id = $1
+       AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
+       AND (lease_until IS NULL OR lease_until <= $3)
+       AND committed = $6 AND (state = 0 OR (state = 1 AND digest = $7 AND size = $8))
      RETURNING fence, committed, algorithm, hash_state, storage_key;",
     standing!()
 );
 
 pub(super) static CHECKPOINT: Statement = statement!(
     "upload_checkpoint",
-    "UPDATE uploads SET committed = ?3, hash_state = ?4, lease_until = ?5, expires_at = ?6
-     WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL AND state = 0"
+    "UPDATE uploads SET committed = $3, hash_state = $4, lease_until = $5, expires_at = $6
+     WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state = 0"
 );
 
 pub(super) static RENEW: Statement = statement!(
     "upload_renew",
-    "UPDATE uploads SET lease_until = ?3, expires_at = ?4
-     WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL AND state < 9"
+    "UPDATE uploads SET lease_until = $3, expires_at = $4
+     WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state < 9"
 );
 
 pub(super) static RELEASE: Statement = statement!(
     "upload_release",
-    "UPDATE uploads SET lease_until = NULL, expires_at = ?3
-     WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL AND state < 9"
+    "UPDATE uploads SET lease_until = NULL, expires_at = $3
+     WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state < 9"
 );
 
 pub(super) static CLAIM: Statement = statement!(
     "upload_claim",
-    "UPDATE uploads SET state = 1, digest = ?3, size = ?4, lease_until = ?5, expires_at = ?6
-     WHERE id = ?1 AND fence = ?2 AND lease_until IS NOT NULL AND state = 0"
+    "UPDATE uploads SET state = 1, digest = $3, size = $4, lease_until = $5, expires_at = $6
+     WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state = 0"
 );
 
 // Reads every session, once at each start.

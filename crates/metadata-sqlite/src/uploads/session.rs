@@ -21,15 +21,15 @@ pub(super) static CREATE: Statement = statement!(
         id, repository_id, algorithm, storage_key, state, fence, lease_until, committed, digest, size, expires_at
      )
      VALUES (
-        ?3, (SELECT id FROM repositories WHERE path = ?1 AND deleted_at IS NULL), ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11
+        $3, (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL), $4, $5, $6, $7, $8, 0, $9, $10, $11
      );"
 );
 
 pub(super) static FIND: Statement = statement!(
     "upload_find",
     "SELECT committed, algorithm, hash_state, state, digest, size FROM uploads
-     WHERE id = ?1
-       AND repository_id = (SELECT id FROM repositories WHERE path = ?2 AND deleted_at IS NULL)"
+     WHERE id = $1
+       AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)"
 );
 
 pub(super) static COUNT_OPEN: Statement = statement!(
