@@ -23,6 +23,8 @@ pub(crate) struct Figures {
     pub(crate) cpu: f64,
     /// The generator's, likewise: it runs on the same cores.
     pub(crate) client_cpu: f64,
+    /// How many cores others kept busy meanwhile: this machine's quiet, or the lack of it.
+    pub(crate) other_cores: f64,
     pub(crate) peak_mib: f64,
     pub(crate) operations: usize,
     /// Each turn's rate, in order.
@@ -55,6 +57,10 @@ impl Figures {
             p99_ms: percentile(&latencies, 99),
             cpu: quotient(total(|turn| turn.server_cpu).as_secs_f64(), amount),
             client_cpu: quotient(total(|turn| turn.client_cpu).as_secs_f64(), amount),
+            other_cores: quotient(
+                total(|turn| turn.other_cpu).as_secs_f64(),
+                total(|turn| turn.elapsed).as_secs_f64(),
+            ),
             peak_mib: turns
                 .iter()
                 .map(|turn| float(turn.peak_memory))
@@ -134,6 +140,7 @@ mod tests {
                 .collect(),
             server_cpu: Duration::from_millis(2),
             client_cpu: Duration::from_millis(1),
+            other_cpu: Duration::from_millis(500),
             bytes: 512 * 1024 * 1024,
             peak_memory: 2048,
             ..Turn::default()
@@ -151,6 +158,7 @@ mod tests {
         near(figures.spread, 1.0);
         near(figures.cpu, 1000.0);
         near(figures.client_cpu, 500.0);
+        near(figures.other_cores, 0.5);
         near(figures.p50_ms, 2.0);
         near(figures.p99_ms, 4.0);
         near(figures.peak_mib, 2.0);

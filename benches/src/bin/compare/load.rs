@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::proc::Process;
+use crate::proc::{Process, machine_cpu};
 use crate::servers::Server;
 
 /// After the last answer a server may still work for it, on freeing or flushing: it has this long
@@ -40,6 +40,8 @@ pub(crate) struct Turn {
     pub(crate) bytes: u64,
     pub(crate) server_cpu: Duration,
     pub(crate) client_cpu: Duration,
+    /// What the machine did besides: other processes, the kernel's write-back, a hypervisor.
+    pub(crate) other_cpu: Duration,
     /// The server's, in KiB.
     pub(crate) peak_memory: u64,
 }
@@ -59,10 +61,7 @@ pub(crate) fn drive<C: Send>(
     server.process.reset_peak()?;
     let budget = Budget::of(limit);
     let start = Barrier::new(clients.len() + 1);
-    let (own, before) = (
-        Process::own(),
-        (server.process.cpu()?, Process::own().cpu()?),
-    );
+    let before = Spent::now(server)?;
     let (parts, elapsed) = thread::scope(|scope| {
         let work = |client| {
             start.wait();
@@ -80,12 +79,16 @@ pub(crate) fn drive<C: Send>(
             .collect();
         (parts, started.elapsed())
     });
-    let client_cpu = own.cpu()?.saturating_sub(before.1);
+    let client_cpu = Process::own().cpu()?.saturating_sub(before.client);
     thread::sleep(SETTLE);
+    let after = Spent::now(server)?;
+    let server_cpu = after.server.saturating_sub(before.server);
+    let machine_cpu = after.machine.saturating_sub(before.machine);
     let mut turn = Turn {
         elapsed,
         client_cpu,
-        server_cpu: server.process.cpu()?.saturating_sub(before.0),
+        server_cpu,
+        other_cpu: machine_cpu.saturating_sub(server_cpu + client_cpu),
         peak_memory: server.process.peak()?,
         ..Turn::default()
     };
@@ -96,6 +99,23 @@ pub(crate) fn drive<C: Send>(
         turn.bytes += part.bytes;
     }
     Ok(turn)
+}
+
+/// CPU time up to now.
+struct Spent {
+    server: Duration,
+    client: Duration,
+    machine: Duration,
+}
+
+impl Spent {
+    fn now(server: &Server) -> Result<Self> {
+        Ok(Self {
+            server: server.process.cpu()?,
+            client: Process::own().cpu()?,
+            machine: machine_cpu()?,
+        })
+    }
 }
 
 /// What is left to do, shared by the clients of a turn.

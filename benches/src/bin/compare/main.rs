@@ -18,6 +18,7 @@ mod options;
 mod proc;
 mod registry;
 mod report;
+mod run;
 mod servers;
 mod table;
 mod work;
@@ -28,12 +29,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
-use crate::load::Turn;
 use crate::machine::Machine;
 use crate::options::{Arguments, Options, Role};
-use crate::report::{Line, Report};
-use crate::servers::{Server, Side};
-use crate::work::{Load, Scenario, Work};
+use crate::report::Report;
+use crate::servers::Side;
+use crate::work::Scenario;
 
 fn main() -> Result<ExitCode> {
     let Arguments { role, options } = Arguments::parse();
@@ -53,14 +53,13 @@ fn main() -> Result<ExitCode> {
 
 fn compare(scenarios: &[Box<dyn Scenario>], options: &Options) -> Result<ExitCode> {
     let mut report = begin_report(options)?;
-    let mut failures = Vec::new();
-    for scenario in scenarios {
-        // A long run is not thrown away because one scenario failed.
-        match measure(scenario.as_ref(), options) {
-            Ok(lines) => report.lines.extend(lines),
-            Err(error) => failures.push(error),
-        }
-    }
+    // A long run is not thrown away because one line failed.
+    let results = scenarios
+        .iter()
+        .flat_map(|scenario| run::measure(scenario.as_ref(), options));
+    let (lines, failures): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+    report.lines.extend(lines.into_iter().flatten());
+    let failures: Vec<_> = failures.into_iter().filter_map(Result::err).collect();
     if options.markdown {
         print!("{}", table::Markdown(&report));
     } else {
@@ -71,7 +70,7 @@ fn compare(scenarios: &[Box<dyn Scenario>], options: &Options) -> Result<ExitCod
             .with_context(|| format!("write {}", path.display()))?;
     }
     for failure in &failures {
-        eprintln!("error: {failure:?}");
+        eprintln!("\nerror: {failure:#}");
     }
     Ok(if failures.is_empty() {
         ExitCode::SUCCESS
@@ -99,67 +98,4 @@ fn begin_report(options: &Options) -> Result<Report> {
         peer_cache: options.peer_cache,
         lines: Vec::new(),
     })
-}
-
-/// A server under load, with what its lines need.
-struct Prepared {
-    server: Server,
-    load: Box<dyn Load>,
-}
-
-/// The lines of one scenario that were asked for, on servers of their own.
-fn measure(scenario: &dyn Scenario, options: &Options) -> Result<Vec<Line>> {
-    let works: Vec<(usize, Work)> = scenario
-        .works()
-        .into_iter()
-        .enumerate()
-        .filter(|(_, work)| options.selects(&work.key))
-        .collect();
-    let sides = scenario
-        .sides()
-        .iter()
-        .filter(|side| options.sides.contains(side));
-    if works.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut prepared = sides
-        .map(|side| prepare(scenario, *side, options))
-        .collect::<Result<Vec<Prepared>>>()?;
-    works
-        .into_iter()
-        .map(|(place, work)| turns(place, work, &mut prepared, options))
-        .collect()
-}
-
-fn prepare(scenario: &dyn Scenario, side: Side, options: &Options) -> Result<Prepared> {
-    let first = scenario
-        .works()
-        .first()
-        .map_or_else(String::new, |work| work.key.clone());
-    let on = || format!("prepare {first} on {}", side.name());
-    eprintln!("{}", on());
-    let server = Server::start(side, options).with_context(on)?;
-    let load = scenario.prepare(&server).with_context(on)?;
-    Ok(Prepared { server, load })
-}
-
-/// All turns of a line, going round the servers.
-fn turns(place: usize, work: Work, prepared: &mut [Prepared], options: &Options) -> Result<Line> {
-    let mut results: Vec<(Side, Vec<Turn>)> = prepared
-        .iter()
-        .map(|prepared| (prepared.server.side, Vec::new()))
-        .collect();
-    for round in 1..=options.rounds {
-        for (Prepared { server, load }, (side, turns)) in prepared.iter_mut().zip(&mut results) {
-            eprintln!(
-                "{} on {}, turn {round} of {}",
-                work.key,
-                side.name(),
-                options.rounds
-            );
-            let turn = load.turn(place, server);
-            turns.push(turn.with_context(|| format!("{} on {}", work.key, side.name()))?);
-        }
-    }
-    Ok(Line::new(work, &results))
 }

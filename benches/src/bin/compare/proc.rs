@@ -32,8 +32,7 @@ impl Process {
     /// User and system time of all threads, and of the children that were waited for.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let ticks = ticks_of(&self.read("stat")?).context("read CPU time")?;
-        let nanoseconds = ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_nanos(nanoseconds))
+        Ok(duration_of(ticks))
     }
 
     /// Resident memory now, in KiB.
@@ -59,6 +58,32 @@ impl Process {
         let path = self.directory.join(name);
         fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
     }
+}
+
+/// What all processors of the machine have worked so far, for whomever; waiting is not work.
+pub(crate) fn machine_cpu() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("read /proc/stat")?;
+    Ok(duration_of(
+        busy_ticks_of(&stat).context("read the machine's CPU time")?,
+    ))
+}
+
+fn duration_of(ticks: u64) -> Duration {
+    Duration::from_nanos(ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second())
+}
+
+/// The first line: user, nice, system, idle, iowait, irq, softirq, steal.
+fn busy_ticks_of(stat: &str) -> Option<u64> {
+    let fields = stat
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_whitespace();
+    let ticks: Vec<u64> = fields
+        .map_while(|field| field.parse().ok())
+        .take(8)
+        .collect();
+    (ticks.len() == 8).then(|| ticks.iter().sum::<u64>() - ticks[3] - ticks[4])
 }
 
 /// utime, stime, cutime and cstime, fields 14 to 17. The second field is the program's name, which
@@ -90,6 +115,13 @@ mod tests {
         let stat = "77 (a) 1 (b c) S 1 2 3 4 5 6 7 8 9 10 100 20 3 4 0 0 9 0";
         assert_eq!(ticks_of(stat), Some(127));
         assert_eq!(ticks_of("77 (x) S 1 2"), None);
+    }
+
+    #[test]
+    fn waiting_is_not_work() {
+        let stat = "cpu  10 20 30 4000 5000 1 2 3 99 99\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
+        assert_eq!(busy_ticks_of(stat), Some(66));
+        assert_eq!(busy_ticks_of("cpu  1 2\n"), None);
     }
 
     #[test]

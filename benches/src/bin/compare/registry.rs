@@ -49,7 +49,7 @@ impl Pusher {
             "POST /v2/{repository}/blobs/uploads/ HTTP/1.1\r\n{HOST}Content-Length: 0\r\n\r\n"
         )?;
         let response = self.connection.exchange(&self.buffer, Answer::WithBody)?;
-        response.head.expect_status(202)?;
+        response.expect_status(202)?;
         location(&response.head)
     }
 
@@ -74,7 +74,6 @@ impl Pusher {
         }
         self.connection
             .receive(Answer::WithBody)?
-            .head
             .expect_status(201)
     }
 
@@ -96,7 +95,7 @@ impl Pusher {
             self.connection.send(piece)?;
         }
         let response = self.connection.receive(Answer::WithBody)?;
-        response.head.expect_status(202)?;
+        response.expect_status(202)?;
         location(&response.head)
     }
 
@@ -104,7 +103,7 @@ impl Pusher {
     pub(crate) fn finish_upload(&mut self, upload: &str, blob: &Blob) -> Result<()> {
         self.begin_put(upload, &blob.digest, 0)?;
         let response = self.connection.exchange(&self.buffer, Answer::WithBody)?;
-        response.head.expect_status(201)
+        response.expect_status(201)
     }
 
     /// POST and PUT of a new blob of this family: its digest.
@@ -131,7 +130,7 @@ impl Pusher {
         )?;
         self.buffer.extend_from_slice(manifest);
         let response = self.connection.exchange(&self.buffer, Answer::WithBody)?;
-        response.head.expect_status(201)
+        response.expect_status(201)
     }
 
     fn begin_put(&mut self, upload: &str, digest: &str, length: usize) -> Result<()> {

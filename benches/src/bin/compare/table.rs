@@ -8,7 +8,7 @@ use crate::servers::Side;
 use crate::work::Figure;
 
 /// What to know before believing a figure.
-const NOTES: [&str; 6] = [
+const NOTES: [&str; 7] = [
     "One machine runs the servers and the generator, in turns; compare figures, do not quote them.",
     "Berth answers a write once it is durable (fsync); distribution never syncs, so its pushes are \
      cheaper than durable ones.",
@@ -16,6 +16,8 @@ const NOTES: [&str; 6] = [
     "CPU is the server's own, user and system; the floor reads, hashes, writes and syncs with one \
      thread and no HTTP.",
     "Cold: each key is asked for once after a restart; the kernel's page cache stays warm.",
+    "Others: cores that were busy with something else meanwhile, the kernel's write-back among \
+     them; spread: how far the turns lie apart. Where either is high, repeat the run.",
     "Peak is the most resident memory within a turn; a file in the page cache is not counted.",
 ];
 
@@ -28,7 +30,7 @@ impl Display for Wide<'_> {
         preface(report, out)?;
         writeln!(
             out,
-            "\n{:<46} {:<12} {:>14} {:>7} {:>10} {:>10} {:>12} {:>12} {:>8}  berth is",
+            "\n{:<46} {:<12} {:>14} {:>7} {:>10} {:>10} {:>12} {:>12} {:>8} {:>6}  berth is",
             "work",
             "server",
             "rate",
@@ -37,7 +39,8 @@ impl Display for Wide<'_> {
             "p99 ms",
             "server CPU",
             "client CPU",
-            "peak MiB"
+            "peak MiB",
+            "others"
         )?;
         for line in &report.lines {
             for result in &line.results {
@@ -63,18 +66,19 @@ fn wide_line(line: &Line, result: &SideFigures, out: &mut Formatter<'_>) -> fmt:
     };
     write!(out, "{title:<46} {:<12} ", result.side.name())?;
     if line.figure == Figure::Memory {
-        write!(out, "{:>71} {:>8.1}", "", figures.peak_mib)?;
+        write!(out, "{:>71} {:>8.1} {:>6}", "", figures.peak_mib, "")?;
     } else {
         write!(
             out,
-            "{:>14} {:>6.0}% {:>10.3} {:>10.3} {:>12} {:>12} {:>8.1}",
+            "{:>14} {:>6.0}% {:>10.3} {:>10.3} {:>12} {:>12} {:>8.1} {:>6.2}",
             rate(line.figure, figures.rate),
             100.0 * figures.spread,
             figures.p50_ms,
             figures.p99_ms,
             cpu(line.figure, figures.cpu),
             cpu(line.figure, figures.client_cpu),
-            figures.peak_mib
+            figures.peak_mib,
+            figures.other_cores
         )?;
     }
     match first.then(|| verdict(line)) {
@@ -100,7 +104,7 @@ fn last_steps(line: &Line, out: &mut Formatter<'_>) -> fmt::Result {
             ""
         )?;
         match line.times_less(last_step).filter(|_| index == 0) {
-            Some(ratio) => writeln!(out, "{:>37}{} faster", "", times(ratio))?,
+            Some(ratio) => writeln!(out, "{:>44}{} faster", "", times(ratio))?,
             None => writeln!(out)?,
         }
     }

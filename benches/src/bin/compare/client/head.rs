@@ -9,6 +9,9 @@ pub(super) enum Framing {
     Chunked,
 }
 
+/// How much of a refusal's body is shown.
+const SHOWN_BODY: usize = 1000;
+
 /// A status and the header lines below it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
@@ -46,14 +49,15 @@ impl<'a> Head<'a> {
             })
     }
 
-    /// An error that shows the head unless the status is the expected one.
-    pub(crate) fn expect_status(&self, status: u16) -> Result<()> {
+    /// An error that shows the answer unless the status is the expected one.
+    pub(super) fn expect_status(&self, status: u16, body: &[u8]) -> Result<()> {
         if self.status == status {
             return Ok(());
         }
         let lines = String::from_utf8_lossy(self.lines);
+        let body = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BODY)]);
         bail!(
-            "expected status {status}, the server answered:\n{}",
+            "expected status {status}, the server answered:\n{}\n{body}",
             lines.trim_end()
         )
     }

@@ -49,6 +49,13 @@ pub(crate) struct Response<'a> {
     pub(crate) body: &'a [u8],
 }
 
+impl Response<'_> {
+    /// An error that shows the answer unless the status is the expected one.
+    pub(crate) fn expect_status(&self, status: u16) -> Result<()> {
+        self.head.expect_status(status, self.body)
+    }
+}
+
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Result<Self> {
         let stream =
@@ -110,7 +117,8 @@ impl Connection {
     /// server.
     pub(crate) fn receive_and_discard(&mut self, status: u16) -> Result<u64> {
         let (head_length, framing) = self.receive_head(Answer::WithBody)?;
-        Head::parse(&self.buffer[..head_length])?.expect_status(status)?;
+        let (head, begun) = self.buffer[..self.read].split_at(head_length);
+        Head::parse(head)?.expect_status(status, begun)?;
         let Framing::Length(length) = framing else {
             bail!("a large blob came without its length");
         };

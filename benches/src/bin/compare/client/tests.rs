@@ -48,7 +48,7 @@ fn reads_bodies_by_length_and_in_chunks_on_one_connection() {
         assert_eq!(response.body, b"abc0123456789");
 
         let response = connection.exchange(b"3333", Answer::WithBody).unwrap();
-        let refusal = response.head.expect_status(200).unwrap_err().to_string();
+        let refusal = response.expect_status(200).unwrap_err().to_string();
         assert!(refusal.contains("404 Not Found"), "{refusal}");
 
         let response = connection.exchange(b"4444", Answer::HeadOnly).unwrap();

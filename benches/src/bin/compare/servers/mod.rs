@@ -100,6 +100,11 @@ impl Server {
         Connection::open(self.address)
     }
 
+    /// The end of its log.
+    pub(crate) fn last_lines(&self) -> String {
+        spawn::last_lines(self.launch.directory.path())
+    }
+
     fn terminate(&mut self) -> Result<()> {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM)?;

@@ -11,31 +11,34 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{GLANCE, PATIENCE};
 
+/// Where a process's standard output goes, in its directory.
+const OUTPUT: &str = "output.log";
+
+/// Where its standard error goes.
+const ERRORS: &str = "errors.log";
+
 /// Lines of a log that are shown when its process did not start.
 const SHOWN_LINES: usize = 20;
 
 /// It is killed unless it is taken with [`Started::into_child`].
 pub(super) struct Started {
     child: Option<Child>,
-    output: PathBuf,
-    errors: PathBuf,
+    directory: PathBuf,
 }
 
 impl Started {
     /// Its output goes to files: a pipe would have to be read by the generator. A restart writes
     /// them anew, so that the address of an earlier start is not found in them.
     pub(super) fn new(mut command: Command, directory: &Path) -> Result<Self> {
-        let (output, errors) = (directory.join("output.log"), directory.join("errors.log"));
         let child = command
             .stdin(Stdio::null())
-            .stdout(File::create(&output)?)
-            .stderr(File::create(&errors)?)
+            .stdout(File::create(directory.join(OUTPUT))?)
+            .stderr(File::create(directory.join(ERRORS))?)
             .spawn()
             .with_context(|| format!("start {}", command.get_program().to_string_lossy()))?;
         Ok(Self {
             child: Some(child),
-            output,
-            errors,
+            directory: directory.to_owned(),
         })
     }
 
@@ -53,17 +56,17 @@ impl Started {
             if let Some(status) = ended {
                 bail!(
                     "the server ended at once with {status}\n{}",
-                    self.last_lines()
+                    last_lines(&self.directory)
                 );
             }
-            if let Some(known) = ready(&fs::read_to_string(&self.output)?)? {
+            if let Some(known) = ready(&fs::read_to_string(self.directory.join(OUTPUT))?)? {
                 return Ok(known);
             }
             thread::sleep(GLANCE);
         }
         bail!(
             "the server was not ready after {PATIENCE:?}\n{}",
-            self.last_lines()
+            last_lines(&self.directory)
         )
     }
 
@@ -71,13 +74,6 @@ impl Started {
         // INVARIANT: the child is taken here only, and this consumes the value.
         #[expect(clippy::expect_used, reason = "the invariant above")]
         self.child.take().expect("the child is taken once")
-    }
-
-    fn last_lines(&self) -> String {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let text = read(&self.output) + &read(&self.errors);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
     }
 }
 
@@ -87,6 +83,14 @@ impl Drop for Started {
             let _ended = child.kill().and_then(|()| child.wait());
         }
     }
+}
+
+/// The end of what a process printed, to explain why it failed.
+pub(super) fn last_lines(directory: &Path) -> String {
+    let read = |name| fs::read_to_string(directory.join(name)).unwrap_or_default();
+    let text = read(OUTPUT) + &read(ERRORS);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
 /// The address in the line `ready registry=http://ADDRESS …`.

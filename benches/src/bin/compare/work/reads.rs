@@ -238,7 +238,7 @@ fn visit(
     load::drive(server, &mut connections, limit, |connection| {
         let (request, length) = &visits[next.fetch_add(1, Ordering::Relaxed) % visits.len()];
         let response = connection.exchange(request, read.answer())?;
-        response.head.expect_status(200)?;
+        response.expect_status(200)?;
         ensure!(
             response.body.len() == *length,
             "the body is not as long as what was pushed"

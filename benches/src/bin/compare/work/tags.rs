@@ -126,7 +126,6 @@ impl TagsLoad {
                 client
                     .connection()
                     .exchange(page, Answer::WithBody)?
-                    .head
                     .expect_status(200)?;
                 Ok(Done::default())
             },
@@ -166,7 +165,7 @@ impl TagsLoad {
         let expected = self.present.saturating_sub(1).min(PAGE);
         for page in self.pages() {
             let response = pusher.connection().exchange(&page, Answer::WithBody)?;
-            response.head.expect_status(200)?;
+            response.expect_status(200)?;
             let page: serde_json::Value = serde_json::from_slice(response.body)?;
             let tags = page["tags"].as_array().map_or(0, Vec::len);
             ensure!(
