@@ -34,6 +34,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use registry_core::ports::{Clock, Lifetimes, Timestamp};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
@@ -51,23 +52,18 @@ pub struct SqliteMetadata {
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
     tasks: TaskTracker,
-    _lock: DatabaseLock,
+    closing: CancellationToken,
+    _lock: Arc<DatabaseLock>,
 }
 
 impl SqliteMetadata {
     /// Closes the database once every write in the queue is durable. Whatever is asked of it
     /// afterwards fails.
-    pub async fn close(self) {
-        let Self {
-            readers,
-            writer,
-            tasks,
-            ..
-        } = self;
-        readers.close().await;
-        drop(writer);
-        tasks.close();
-        tasks.wait().await;
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.readers.close().await;
     }
 
     fn now(&self) -> Timestamp {

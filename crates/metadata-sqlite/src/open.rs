@@ -9,6 +9,7 @@ use registry_core::ports::{Clock, Lifetimes};
 use sqlx::SqliteConnection;
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
@@ -17,7 +18,7 @@ use crate::error::Fault;
 use crate::metrics::{Gauges, Metrics};
 use crate::readers::Readers;
 use crate::schema::{self, Origin};
-use crate::writer::Writer;
+use crate::writer::{Batches, Transaction, Writer};
 use crate::{SqliteMetadata, uploads};
 
 const MIB: usize = 1024 * 1024;
@@ -150,7 +151,7 @@ impl SqliteMetadata {
     /// sessions that an earlier process held are void, because their holders are gone.
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
         let path = options.path.as_path();
-        let lock = lock(path)?;
+        let lock = Arc::new(lock(path)?);
         let mut connection = connection::writer(path)
             .await
             .map_err(|error| explain(path, error))?;
@@ -169,8 +170,13 @@ impl SqliteMetadata {
         let metrics = Arc::new(Metrics::new(&options.metrics)?);
         Gauges::register(&options.metrics, pool.clone(), beside(path, "-wal"))?;
         let cache = Arc::new(Cache::new(options.cache_bytes, &options.metrics)?);
-        let tasks = TaskTracker::new();
-        let writer = Writer::start(connection, Arc::clone(&metrics), Arc::clone(&cache), &tasks);
+        let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+        let batches = Batches {
+            transaction: Transaction::new(connection, Arc::clone(&metrics)),
+            cache: Arc::clone(&cache),
+            lock: Arc::clone(&lock),
+        };
+        let writer = Writer::start(batches, &tasks, closing.clone());
         let readers = Readers::new(pool, metrics);
         let (clock, lifetimes) = (options.clock, options.lifetimes);
         Ok(Self {
@@ -180,6 +186,7 @@ impl SqliteMetadata {
             clock,
             lifetimes,
             tasks,
+            closing,
             _lock: lock,
         })
     }

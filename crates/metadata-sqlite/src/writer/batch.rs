@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::Transaction;
 use super::job::{Outcome, Queued};
 use crate::cache::Cache;
+use crate::connection::DatabaseLock;
 use crate::error::{BatchError, Fault};
 
 /// No batch takes more jobs.
@@ -17,37 +19,36 @@ const BATCH_TIME: Duration = Duration::from_millis(5);
 /// Pages of the log that are not in the database yet, before the writer moves them there.
 const LOG_PAGES: i64 = 4_000;
 
-/// The writer's side of the queue.
+/// Runs jobs in batches.
 #[derive(Debug)]
-pub(super) struct Batches {
-    transaction: Transaction,
-    jobs: mpsc::Receiver<Box<dyn Queued>>,
-    cache: Arc<Cache>,
+pub(crate) struct Batches {
+    pub(crate) transaction: Transaction,
+    pub(crate) cache: Arc<Cache>,
+    /// Kept until the connection is closed, so that nobody opens the database before.
+    pub(crate) lock: Arc<DatabaseLock>,
 }
 
 impl Batches {
-    pub(super) fn new(
-        transaction: Transaction,
-        jobs: mpsc::Receiver<Box<dyn Queued>>,
-        cache: Arc<Cache>,
-    ) -> Self {
-        Self {
-            transaction,
-            jobs,
-            cache,
+    pub(super) async fn run(
+        mut self,
+        mut jobs: mpsc::Receiver<Box<dyn Queued>>,
+        closing: CancellationToken,
+    ) {
+        while let Some(Some(job)) = closing.run_until_cancelled(jobs.recv()).await {
+            self.batch(job, &mut jobs).await;
         }
-    }
-
-    pub(super) async fn run(mut self) {
-        while let Some(job) = self.jobs.recv().await {
-            self.batch(job).await;
+        // Takes no more, and does what is there.
+        jobs.close();
+        while let Some(job) = jobs.recv().await {
+            self.batch(job, &mut jobs).await;
         }
         self.transaction.close().await;
+        drop(self.lock);
     }
 
-    async fn batch(&mut self, first: Box<dyn Queued>) {
+    async fn batch(&mut self, first: Box<dyn Queued>, jobs: &mut mpsc::Receiver<Box<dyn Queued>>) {
         let mut batch = Vec::new();
-        let (committed, log_pages) = match self.perform_all(first, &mut batch).await {
+        let (committed, log_pages) = match self.perform_all(first, jobs, &mut batch).await {
             Ok(log_pages) => (self.commit().await, log_pages),
             Err(error) => (Err(error), 0),
         };
@@ -70,6 +71,7 @@ impl Batches {
     async fn perform_all(
         &mut self,
         first: Box<dyn Queued>,
+        jobs: &mut mpsc::Receiver<Box<dyn Queued>>,
         batch: &mut Vec<Box<dyn Queued>>,
     ) -> Result<i64, BatchError> {
         let until = Instant::now() + BATCH_TIME;
@@ -86,7 +88,7 @@ impl Batches {
             if batch.len() >= BATCH || Instant::now() >= until {
                 break;
             }
-            let Ok(next) = self.jobs.try_recv() else {
+            let Ok(next) = jobs.try_recv() else {
                 break;
             };
             self.transaction.next_job();

@@ -18,21 +18,19 @@ mod batch;
 mod job;
 mod transaction;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use registry_core::change::Change;
 use registry_core::ports::MetadataError;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::batch::Batches;
+pub(crate) use self::batch::Batches;
 use self::job::{Job, Queued};
 pub(crate) use self::transaction::{ResultSet, Transaction};
-use crate::cache::Cache;
 use crate::error::WriterError;
-use crate::metrics::Metrics;
 
 /// Jobs that may wait; whoever comes then waits to be let in.
 const QUEUE: usize = 1024;
@@ -63,16 +61,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer; it ends when every handle to it is gone.
-    pub(crate) fn start(
-        connection: sqlx::SqliteConnection,
-        metrics: Arc<Metrics>,
-        cache: Arc<Cache>,
-        tasks: &TaskTracker,
-    ) -> Self {
+    /// Starts the writer. It ends when every handle to it is gone, or when it is told to; either
+    /// way it does first what is in its queue.
+    pub(crate) fn start(batches: Batches, tasks: &TaskTracker, closing: CancellationToken) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let transaction = Transaction::new(connection, metrics);
-        tasks.spawn(Batches::new(transaction, jobs, cache).run());
+        tasks.spawn(batches.run(jobs, closing));
         Self { queue }
     }
 

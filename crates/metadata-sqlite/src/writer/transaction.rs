@@ -40,7 +40,7 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(connection: SqliteConnection, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(connection: SqliteConnection, metrics: Arc<Metrics>) -> Self {
         Self {
             connection,
             metrics,

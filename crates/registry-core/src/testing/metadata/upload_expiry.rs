@@ -1,0 +1,131 @@
+//! Sessions nobody comes back to.
+
+use super::{INSTANT, change, digest_of, due, just_under, lifetimes, name, new_upload, push_blob};
+use crate::change::Guard;
+use crate::ports::{
+    Finalization, FinishedUpload, Lease, LeaseHold, Metadata, StorageKey, UploadId, UploadPurpose,
+    UploadStart,
+};
+use crate::testing::TestClock;
+
+async fn open(metadata: &dyn Metadata) -> (UploadId, StorageKey) {
+    let upload = new_upload("a/b", UploadStart::Open);
+    let opened = (upload.id, upload.storage_key);
+    metadata.create_upload(&change(), upload).await.unwrap();
+    opened
+}
+
+async fn exists(metadata: &dyn Metadata, id: UploadId) -> bool {
+    metadata
+        .find_upload(&name("a/b"), id)
+        .await
+        .unwrap()
+        .is_some()
+}
+
+/// As if they were cancelled.
+pub async fn sessions_nobody_touched_expire(metadata: &dyn Metadata, clock: &TestClock) {
+    let (id, key) = open(metadata).await;
+    clock.advance(just_under(lifetimes().upload_idle));
+    assert_eq!(metadata.expire_uploads(10).await.unwrap(), 0);
+    assert!(exists(metadata, id).await);
+    clock.advance(INSTANT);
+    assert_eq!(metadata.expire_uploads(10).await.unwrap(), 1);
+    assert!(!exists(metadata, id).await);
+    assert_eq!(due(metadata).await, []);
+    clock.advance(lifetimes().tombstone_delay);
+    assert_eq!(due(metadata).await, [key]);
+}
+
+/// Each touch counts: taking a session, keeping it, giving it up.
+pub async fn touched_sessions_do_not_expire(metadata: &dyn Metadata, clock: &TestClock) {
+    let (id, _) = open(metadata).await;
+    let almost = just_under(lifetimes().upload_idle);
+    clock.advance(almost);
+    let write = UploadPurpose::Write { expected: None };
+    metadata
+        .acquire_upload(&change(), &name("a/b"), id, write)
+        .await
+        .unwrap();
+    let lease = Lease { id, fence: 1 };
+    for held in [metadata.renew_upload(lease), metadata.release_upload(lease)] {
+        clock.advance(almost);
+        assert_eq!(metadata.expire_uploads(10).await.unwrap(), 0);
+        assert_eq!(held.await.unwrap(), LeaseHold::Held);
+    }
+    clock.advance(almost);
+    assert_eq!(metadata.expire_uploads(10).await.unwrap(), 0);
+    assert!(exists(metadata, id).await);
+}
+
+/// The rest waits for the next time.
+pub async fn expiry_keeps_its_limit(metadata: &dyn Metadata, clock: &TestClock) {
+    for _ in 0..5 {
+        open(metadata).await;
+    }
+    clock.advance(lifetimes().upload_idle);
+    for ended in [2, 2, 1, 0] {
+        assert_eq!(metadata.expire_uploads(2).await.unwrap(), ended);
+    }
+    assert_eq!(metadata.count_open_uploads().await.unwrap(), 0);
+}
+
+/// They answer repeated requests for a while; forgetting them deletes nothing and does not count.
+pub async fn finished_sessions_are_forgotten_later(metadata: &dyn Metadata, clock: &TestClock) {
+    let (digest, size) = (digest_of(b"blob"), 4);
+    let upload = new_upload("a/b", UploadStart::Finalizing { digest, size });
+    let lease = Lease {
+        id: upload.id,
+        fence: 1,
+    };
+    metadata.create_upload(&change(), upload).await.unwrap();
+    let finished = FinishedUpload {
+        lease,
+        digest,
+        size,
+    };
+    metadata
+        .finalize_upload(&change(), Guard::open(), finished)
+        .await
+        .unwrap();
+    clock.advance(just_under(lifetimes().upload_done));
+    assert_eq!(metadata.expire_uploads(10).await.unwrap(), 0);
+    assert!(exists(metadata, lease.id).await);
+    clock.advance(INSTANT);
+    assert_eq!(metadata.expire_uploads(10).await.unwrap(), 0);
+    assert!(!exists(metadata, lease.id).await);
+    clock.advance(lifetimes().tombstone_delay);
+    assert_eq!(due(metadata).await, []);
+}
+
+/// What it published under its key, if it came so far, is named by nobody and goes with it.
+pub async fn a_claimed_session_expires_too(metadata: &dyn Metadata, clock: &TestClock) {
+    let (digest, size) = (digest_of(b"blob"), 4);
+    let upload = new_upload("a/b", UploadStart::Finalizing { digest, size });
+    let (lease, key) = (
+        Lease {
+            id: upload.id,
+            fence: 1,
+        },
+        upload.storage_key,
+    );
+    metadata.create_upload(&change(), upload).await.unwrap();
+    clock.advance(lifetimes().upload_idle);
+    assert_eq!(metadata.expire_uploads(10).await.unwrap(), 1);
+    let late = metadata
+        .finalize_upload(
+            &change(),
+            Guard::open(),
+            FinishedUpload {
+                lease,
+                digest,
+                size,
+            },
+        )
+        .await;
+    assert_eq!(late.unwrap(), Finalization::Lost);
+    let (again, _) = push_blob(metadata, "a/b", b"blob").await;
+    assert_eq!(again, Finalization::Published);
+    clock.advance(lifetimes().tombstone_delay);
+    assert_eq!(due(metadata).await, [key]);
+}

@@ -1,0 +1,473 @@
+//! Upload sessions and their leases.
+
+use blob_hash::{HashState, Hasher};
+use futures_util::future::join;
+use oci_types::Algorithm;
+use uuid::Uuid;
+
+use super::{change, digest_of, dry_run, due, just_under, lifetimes, name, new_upload};
+use crate::change::Guard;
+use crate::ports::{
+    Acquisition, Checkpoint, Finalization, FinishedUpload, Lease, LeaseAfter, LeaseHold,
+    LeasedUpload, Metadata, NewUpload, UploadId, UploadPurpose, UploadStart, UploadState,
+};
+use crate::testing::TestClock;
+
+const WRITE: UploadPurpose = UploadPurpose::Write { expected: None };
+
+async fn open(metadata: &dyn Metadata) -> UploadId {
+    let upload = new_upload("a/b", UploadStart::Open);
+    let id = upload.id;
+    metadata.create_upload(&change(), upload).await.unwrap();
+    id
+}
+
+async fn acquire(metadata: &dyn Metadata, id: UploadId, purpose: UploadPurpose) -> Acquisition {
+    metadata
+        .acquire_upload(&change(), &name("a/b"), id, purpose)
+        .await
+        .unwrap()
+}
+
+async fn leased(metadata: &dyn Metadata, id: UploadId) -> LeasedUpload {
+    match acquire(metadata, id, WRITE).await {
+        Acquisition::Leased(upload) => upload,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn state_of(content: &[u8]) -> HashState {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update(content);
+    hasher.state()
+}
+
+fn checkpoint(content: &[u8], lease: LeaseAfter) -> Checkpoint {
+    Checkpoint {
+        committed: content.len() as u64,
+        hash_state: state_of(content),
+        lease,
+    }
+}
+
+/// Every step that needs a lease, with one that is not in force.
+async fn assert_lost(metadata: &dyn Metadata, lease: Lease) {
+    let digest = digest_of(b"late");
+    let late = checkpoint(b"late", LeaseAfter::Keep);
+    assert_eq!(
+        metadata.checkpoint_upload(lease, late).await.unwrap(),
+        LeaseHold::Lost
+    );
+    assert_eq!(metadata.renew_upload(lease).await.unwrap(), LeaseHold::Lost);
+    assert_eq!(
+        metadata.release_upload(lease).await.unwrap(),
+        LeaseHold::Lost
+    );
+    assert_eq!(
+        metadata.claim_upload(lease, digest, 4).await.unwrap(),
+        LeaseHold::Lost
+    );
+    let finished = FinishedUpload {
+        lease,
+        digest,
+        size: 4,
+    };
+    let outcome = metadata
+        .finalize_upload(&change(), Guard::open(), finished)
+        .await
+        .unwrap();
+    assert_eq!(outcome, Finalization::Lost);
+}
+
+/// Open, empty, not hashed.
+pub async fn an_open_session_stands_at_zero(metadata: &dyn Metadata, _clock: &TestClock) {
+    let upload = NewUpload {
+        algorithm: Algorithm::Sha512,
+        ..new_upload("a/b", UploadStart::Open)
+    };
+    let id = upload.id;
+    metadata.create_upload(&change(), upload).await.unwrap();
+    let progress = metadata
+        .find_upload(&name("a/b"), id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (progress.committed, progress.algorithm),
+        (0, Algorithm::Sha512)
+    );
+    assert_eq!(
+        (progress.hash_state, progress.state),
+        (None, UploadState::Open)
+    );
+}
+
+/// Known by its id alone, it is nobody's.
+pub async fn a_session_belongs_to_its_repository(metadata: &dyn Metadata, _clock: &TestClock) {
+    let id = open(metadata).await;
+    metadata
+        .create_upload(&change(), new_upload("a/c", UploadStart::Open))
+        .await
+        .unwrap();
+    for other in ["a/c", "absent"] {
+        assert!(
+            metadata
+                .find_upload(&name(other), id)
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let acquired = metadata
+            .acquire_upload(&change(), &name(other), id, WRITE)
+            .await
+            .unwrap();
+        assert!(matches!(acquired, Acquisition::Absent));
+        assert!(
+            !metadata
+                .cancel_upload(&change(), &name(other), id)
+                .await
+                .unwrap()
+        );
+    }
+    let unknown = UploadId(Uuid::new_v4());
+    assert!(
+        metadata
+            .find_upload(&name("a/b"), unknown)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(matches!(
+        acquire(metadata, unknown, WRITE).await,
+        Acquisition::Absent
+    ));
+}
+
+/// Again and again, each time with a higher fence.
+pub async fn a_session_can_be_acquired_and_released(metadata: &dyn Metadata, _clock: &TestClock) {
+    let upload = new_upload("a/b", UploadStart::Open);
+    let (id, key) = (upload.id, upload.storage_key);
+    metadata.create_upload(&change(), upload).await.unwrap();
+    let mut fence = 0;
+    for _ in 0..3 {
+        let upload = leased(metadata, id).await;
+        assert!(upload.lease.fence > fence);
+        fence = upload.lease.fence;
+        assert_eq!((upload.lease.id, upload.storage_key), (id, key));
+        assert_eq!(
+            (upload.committed, upload.algorithm, upload.hash_state),
+            (0, Algorithm::Sha256, None)
+        );
+        assert!(matches!(
+            acquire(metadata, id, WRITE).await,
+            Acquisition::Busy
+        ));
+        assert_eq!(
+            metadata.release_upload(upload.lease).await.unwrap(),
+            LeaseHold::Held
+        );
+    }
+}
+
+/// The other one finds it busy.
+pub async fn one_of_two_acquires_wins(metadata: &dyn Metadata, _clock: &TestClock) {
+    for _ in 0..20 {
+        let id = open(metadata).await;
+        let (one, two) = join(acquire(metadata, id, WRITE), acquire(metadata, id, WRITE)).await;
+        let won = [&one, &two]
+            .into_iter()
+            .filter(|outcome| matches!(outcome, Acquisition::Leased(_)));
+        let busy = [&one, &two]
+            .into_iter()
+            .filter(|outcome| matches!(outcome, Acquisition::Busy));
+        assert_eq!((won.count(), busy.count()), (1, 1), "{one:?} {two:?}");
+    }
+}
+
+/// And keeps the lease or gives it up.
+pub async fn a_checkpoint_records_offset_and_hash_together(
+    metadata: &dyn Metadata,
+    _clock: &TestClock,
+) {
+    let id = open(metadata).await;
+    let upload = leased(metadata, id).await;
+    for (content, lease) in [
+        (b"one".as_slice(), LeaseAfter::Keep),
+        (b"one, two", LeaseAfter::Release),
+    ] {
+        let held = metadata
+            .checkpoint_upload(upload.lease, checkpoint(content, lease))
+            .await
+            .unwrap();
+        assert_eq!(held, LeaseHold::Held);
+        let progress = metadata
+            .find_upload(&name("a/b"), id)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(progress.committed, content.len() as u64);
+        assert_eq!(progress.hash_state, Some(state_of(content)));
+        assert_eq!(progress.state, UploadState::Open);
+    }
+    let again = leased(metadata, id).await;
+    assert_eq!(
+        (again.committed, again.hash_state),
+        (8, Some(state_of(b"one, two")))
+    );
+}
+
+/// The session is not leased, whether the client is ahead or behind.
+pub async fn an_offset_that_differs_is_told(metadata: &dyn Metadata, _clock: &TestClock) {
+    let id = open(metadata).await;
+    let upload = leased(metadata, id).await;
+    metadata
+        .checkpoint_upload(upload.lease, checkpoint(b"1234", LeaseAfter::Release))
+        .await
+        .unwrap();
+    for expected in [0, 3, 5, u64::MAX] {
+        let digest = digest_of(b"x");
+        let finalize = UploadPurpose::Finalize {
+            digest,
+            size: 9,
+            committed: expected,
+        };
+        for purpose in [
+            UploadPurpose::Write {
+                expected: Some(expected),
+            },
+            finalize,
+        ] {
+            let outcome = acquire(metadata, id, purpose).await;
+            assert!(
+                matches!(outcome, Acquisition::Elsewhere { committed: 4 }),
+                "{outcome:?}"
+            );
+        }
+    }
+    let outcome = acquire(metadata, id, UploadPurpose::Write { expected: Some(4) }).await;
+    assert!(matches!(outcome, Acquisition::Leased(_)), "{outcome:?}");
+}
+
+/// By the request that opens it, with fence 1.
+pub async fn a_session_can_be_opened_leased(metadata: &dyn Metadata, _clock: &TestClock) {
+    let upload = new_upload("a/b", UploadStart::Leased);
+    let lease = Lease {
+        id: upload.id,
+        fence: 1,
+    };
+    metadata.create_upload(&change(), upload).await.unwrap();
+    assert!(matches!(
+        acquire(metadata, lease.id, WRITE).await,
+        Acquisition::Busy
+    ));
+    let held = metadata
+        .checkpoint_upload(lease, checkpoint(b"1", LeaseAfter::Release))
+        .await
+        .unwrap();
+    assert_eq!(held, LeaseHold::Held);
+    assert!(leased(metadata, lease.id).await.lease.fence > 1);
+}
+
+/// As long as it goes on being renewed, by itself or with a checkpoint.
+pub async fn a_renewed_lease_stays_in_force(metadata: &dyn Metadata, clock: &TestClock) {
+    let id = open(metadata).await;
+    let lease = leased(metadata, id).await.lease;
+    let almost = just_under(lifetimes().upload_lease);
+    for _ in 0..3 {
+        clock.advance(almost);
+        assert_eq!(metadata.renew_upload(lease).await.unwrap(), LeaseHold::Held);
+        clock.advance(almost);
+        let held = metadata
+            .checkpoint_upload(lease, checkpoint(b"1", LeaseAfter::Keep))
+            .await
+            .unwrap();
+        assert_eq!(held, LeaseHold::Held);
+        assert!(matches!(
+            acquire(metadata, id, WRITE).await,
+            Acquisition::Busy
+        ));
+    }
+}
+
+/// The late holder can do nothing any more.
+pub async fn an_expired_lease_is_taken_over(metadata: &dyn Metadata, clock: &TestClock) {
+    let id = open(metadata).await;
+    let late = leased(metadata, id).await.lease;
+    metadata
+        .checkpoint_upload(late, checkpoint(b"12", LeaseAfter::Keep))
+        .await
+        .unwrap();
+    clock.advance(lifetimes().upload_lease);
+    let taken = leased(metadata, id).await;
+    assert!(taken.lease.fence > late.fence);
+    assert_eq!(taken.committed, 2);
+    assert_lost(metadata, late).await;
+    assert_eq!(
+        metadata.renew_upload(taken.lease).await.unwrap(),
+        LeaseHold::Held
+    );
+}
+
+/// Nobody else took it, but it was given up.
+pub async fn a_released_lease_is_no_lease(metadata: &dyn Metadata, _clock: &TestClock) {
+    let id = open(metadata).await;
+    let lease = leased(metadata, id).await.lease;
+    assert_eq!(
+        metadata.release_upload(lease).await.unwrap(),
+        LeaseHold::Held
+    );
+    assert_lost(metadata, lease).await;
+}
+
+/// In the middle of its writing.
+pub async fn a_cancelled_session_is_lost_to_its_holder(metadata: &dyn Metadata, clock: &TestClock) {
+    let upload = new_upload("a/b", UploadStart::Leased);
+    let (lease, key) = (
+        Lease {
+            id: upload.id,
+            fence: 1,
+        },
+        upload.storage_key,
+    );
+    metadata.create_upload(&change(), upload).await.unwrap();
+    assert!(
+        metadata
+            .cancel_upload(&change(), &name("a/b"), lease.id)
+            .await
+            .unwrap()
+    );
+    assert_lost(metadata, lease).await;
+    assert!(matches!(
+        acquire(metadata, lease.id, WRITE).await,
+        Acquisition::Absent
+    ));
+    assert!(
+        metadata
+            .find_upload(&name("a/b"), lease.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(due(metadata).await, []);
+    clock.advance(lifetimes().tombstone_delay);
+    assert_eq!(due(metadata).await, [key]);
+}
+
+/// Unknown, cancelled already; and a dry run cancels nothing.
+pub async fn cancelling_what_cannot_be_cancelled_is_told(
+    metadata: &dyn Metadata,
+    _clock: &TestClock,
+) {
+    assert!(
+        !metadata
+            .cancel_upload(&change(), &name("a/b"), UploadId(Uuid::new_v4()))
+            .await
+            .unwrap()
+    );
+    let id = open(metadata).await;
+    assert!(
+        metadata
+            .cancel_upload(&dry_run(), &name("a/b"), id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        metadata
+            .cancel_upload(&change(), &name("a/b"), id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !metadata
+            .cancel_upload(&change(), &name("a/b"), id)
+            .await
+            .unwrap()
+    );
+}
+
+/// While its holder lives it is busy; without it, it is for that digest only.
+pub async fn a_claimed_session_takes_no_more_bytes(metadata: &dyn Metadata, _clock: &TestClock) {
+    let id = open(metadata).await;
+    let lease = leased(metadata, id).await.lease;
+    assert_eq!(
+        metadata
+            .claim_upload(lease, digest_of(b"12"), 2)
+            .await
+            .unwrap(),
+        LeaseHold::Held
+    );
+    let more = checkpoint(b"123", LeaseAfter::Keep);
+    assert_eq!(
+        metadata.checkpoint_upload(lease, more).await.unwrap(),
+        LeaseHold::Lost
+    );
+    assert!(matches!(
+        acquire(metadata, id, WRITE).await,
+        Acquisition::Busy
+    ));
+    assert_eq!(metadata.renew_upload(lease).await.unwrap(), LeaseHold::Held);
+    let progress = metadata
+        .find_upload(&name("a/b"), id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        progress.state,
+        UploadState::Finalizing {
+            digest: digest_of(b"12"),
+            size: 2
+        }
+    );
+    assert_eq!(
+        metadata.release_upload(lease).await.unwrap(),
+        LeaseHold::Held
+    );
+    assert!(matches!(
+        acquire(metadata, id, WRITE).await,
+        Acquisition::Absent
+    ));
+}
+
+/// Those that may take more bytes.
+pub async fn open_sessions_are_counted(metadata: &dyn Metadata, _clock: &TestClock) {
+    assert_eq!(metadata.count_open_uploads().await.unwrap(), 0);
+    let cancelled = open(metadata).await;
+    let claimed = open(metadata).await;
+    open(metadata).await;
+    assert_eq!(metadata.count_open_uploads().await.unwrap(), 3);
+    metadata
+        .cancel_upload(&change(), &name("a/b"), cancelled)
+        .await
+        .unwrap();
+    let lease = leased(metadata, claimed).await.lease;
+    assert_eq!(metadata.count_open_uploads().await.unwrap(), 2);
+    metadata
+        .claim_upload(lease, digest_of(b""), 0)
+        .await
+        .unwrap();
+    assert_eq!(metadata.count_open_uploads().await.unwrap(), 1);
+}
+
+/// Nor leases.
+pub async fn a_dry_run_opens_nothing(metadata: &dyn Metadata, _clock: &TestClock) {
+    let upload = new_upload("a/b", UploadStart::Open);
+    let id = upload.id;
+    metadata
+        .create_upload(&dry_run(), upload.clone())
+        .await
+        .unwrap();
+    assert!(
+        metadata
+            .find_upload(&name("a/b"), id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    metadata.create_upload(&change(), upload).await.unwrap();
+    let dry = metadata
+        .acquire_upload(&dry_run(), &name("a/b"), id, WRITE)
+        .await
+        .unwrap();
+    assert!(matches!(dry, Acquisition::Leased(_)));
+    leased(metadata, id).await;
+}
