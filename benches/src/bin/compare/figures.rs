@@ -12,14 +12,14 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// What a server did over all turns of a line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Figures {
-    /// Operations or MiB a second, over all turns.
+    /// Operations or MiB a second, the median of the turns.
     pub(crate) rate: f64,
     /// How far the turns' rates lie apart, as a part of `rate`: above a fifth the machine was
     /// busy with something else.
     pub(crate) spread: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
-    /// Microseconds an operation, or seconds a GiB.
+    /// Microseconds an operation, or seconds a GiB, the median of the turns.
     pub(crate) cpu: f64,
     /// The generator's, likewise: it runs on the same cores.
     pub(crate) client_cpu: f64,
@@ -38,29 +38,27 @@ impl Figures {
             .flat_map(|turn| turn.latencies.iter().copied())
             .collect();
         latencies.sort_unstable();
-        let total = |part: fn(&Turn) -> Duration| turns.iter().map(part).sum::<Duration>();
-        let amount: f64 = turns.iter().map(|turn| amount(figure, turn)).sum();
-        let rates: Vec<f64> = turns
-            .iter()
-            .map(|turn| quotient(amount_of_rate(figure, turn), turn.elapsed.as_secs_f64()))
-            .collect();
-        let rate = quotient(
-            turns.iter().map(|turn| amount_of_rate(figure, turn)).sum(),
-            total(|turn| turn.elapsed).as_secs_f64(),
-        );
+        let seconds = |turn: &Turn| turn.elapsed.as_secs_f64();
+        let each = |of: &dyn Fn(&Turn) -> f64| turns.iter().map(of).collect::<Vec<f64>>();
+        let rates = each(&|turn| quotient(done(figure, turn), seconds(turn)));
+        let rate = median(rates.clone());
         let most = rates.iter().copied().fold(f64::MIN, f64::max);
         let least = rates.iter().copied().fold(f64::MAX, f64::min);
+        let cpu = |of: fn(&Turn) -> Duration| {
+            median(each(&|turn| {
+                quotient(of(turn).as_secs_f64(), share(figure, turn))
+            }))
+        };
         Self {
             rate,
             spread: quotient(most - least, rate),
             p50_ms: percentile(&latencies, 50),
             p99_ms: percentile(&latencies, 99),
-            cpu: quotient(total(|turn| turn.server_cpu).as_secs_f64(), amount),
-            client_cpu: quotient(total(|turn| turn.client_cpu).as_secs_f64(), amount),
-            other_cores: quotient(
-                total(|turn| turn.other_cpu).as_secs_f64(),
-                total(|turn| turn.elapsed).as_secs_f64(),
-            ),
+            cpu: cpu(|turn| turn.server_cpu),
+            client_cpu: cpu(|turn| turn.client_cpu),
+            other_cores: median(each(&|turn| {
+                quotient(turn.other_cpu.as_secs_f64(), seconds(turn))
+            })),
             peak_mib: turns
                 .iter()
                 .map(|turn| float(turn.peak_memory))
@@ -82,19 +80,30 @@ impl Figures {
     }
 }
 
-/// What CPU time is divided by: an operation in microseconds, a GiB in seconds.
-fn amount(figure: Figure, turn: &Turn) -> f64 {
+/// What CPU time is divided by: operations for microseconds each, GiB for seconds each.
+fn share(figure: Figure, turn: &Turn) -> f64 {
     match figure {
         Figure::Operations | Figure::Memory => float_of(turn.latencies.len()) / 1e6,
         Figure::Volume => float(turn.bytes) / (1024.0 * MIB),
     }
 }
 
-/// What is done in a second.
-fn amount_of_rate(figure: Figure, turn: &Turn) -> f64 {
+/// What was done: operations, or MiB.
+fn done(figure: Figure, turn: &Turn) -> f64 {
     match figure {
         Figure::Operations | Figure::Memory => float_of(turn.latencies.len()),
         Figure::Volume => float(turn.bytes) / MIB,
+    }
+}
+
+/// The middle of all turns: one that something else disturbed does not move it.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match numbers.as_slice() {
+        [] => 0.0,
+        odd if odd.len() % 2 == 1 => odd[middle],
+        even => f64::midpoint(even[middle - 1], even[middle]),
     }
 }
 
@@ -152,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_counted_over_all_turns() {
+    fn operations_are_counted_turn_by_turn() {
         let figures = Figures::of(Figure::Operations, &[turn(&[1, 2, 3], 1), turn(&[4], 1)]);
         near(figures.rate, 2.0);
         near(figures.spread, 1.0);
-        near(figures.cpu, 1000.0);
-        near(figures.client_cpu, 500.0);
+        near(figures.cpu, 4000.0 / 3.0);
+        near(figures.client_cpu, 2000.0 / 3.0);
         near(figures.other_cores, 0.5);
         near(figures.p50_ms, 2.0);
         near(figures.p99_ms, 4.0);
@@ -169,6 +178,13 @@ mod tests {
         let figures = Figures::of(Figure::Volume, &[turn(&[1], 2), turn(&[1], 2)]);
         near(figures.rate, 256.0);
         near(figures.cpu, 0.004);
+    }
+
+    #[test]
+    fn disturbed_turn_does_not_move_the_median() {
+        near(median(vec![100.0, 1.0, 101.0]), 100.0);
+        near(median(vec![100.0, 1.0, 102.0, 104.0]), 101.0);
+        near(median(Vec::new()), 0.0);
     }
 
     #[test]
