@@ -10,6 +10,11 @@
 //! renames brings the old name back beside the new one: nothing reads it, and deletion
 //! removes both. Whatever has a name in `blobs` is complete and durable; the sync of
 //! its directory is repeated when publishing is, since the first may not have ended.
+//!
+//! A small object is synced before it is renamed, too. The other order would save a
+//! journal commit (nearly half the time when eight at once were measured), but after a
+//! power cut a name in `blobs` could lead to anything, and publishing a session again
+//! trusts that name.
 
 use std::fs::File;
 
