@@ -30,6 +30,7 @@ pub(crate) struct Banner {
     scheme: Scheme,
     registry: SocketAddr,
     admin: SocketAddr,
+    redirect: Option<SocketAddr>,
     host: String,
     anonymous: Anonymous,
     data: Vec<(&'static str, String)>,
@@ -48,10 +49,18 @@ impl Banner {
             scheme,
             registry,
             admin,
+            redirect: None,
             host: host(effective, registry),
             anonymous,
             data: data(effective),
         }
+    }
+
+    /// Also names the listener that sends clients to HTTPS.
+    #[must_use]
+    pub(crate) fn with_redirect(mut self, redirect: Option<SocketAddr>) -> Self {
+        self.redirect = redirect;
+        self
     }
 
     /// What clients call the registry, as in `localhost:5000`.
@@ -109,6 +118,12 @@ impl fmt::Display for Banner {
         writeln!(formatter, "\nBerth {VERSION}\n")?;
         writeln!(formatter, "  Registry  {scheme}://{registry}")?;
         writeln!(formatter, "  Admin     http://{admin}  (/readyz, /metrics)")?;
+        if let Some(redirect) = self.redirect {
+            writeln!(
+                formatter,
+                "  Redirect  http://{redirect}  (sends clients to HTTPS)"
+            )?;
+        }
         for (name, place) in &self.data {
             writeln!(formatter, "  {name:<9} {place}")?;
         }

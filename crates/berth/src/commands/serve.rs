@@ -72,7 +72,8 @@ async fn serve(effective: &Effective) -> anyhow::Result<()> {
         scheme,
         server.local_address(),
         admin.local_address(),
-    );
+    )
+    .with_redirect(server.redirect_address());
 
     let probes = Background::start(|shutdown| async move {
         admin.serve(shutdown).await;

@@ -12,6 +12,6 @@ pub(crate) fn run() -> io::Result<()> {
     let (sha256, sha512) = (engine(Algorithm::Sha256), engine(Algorithm::Sha512));
     writeln!(
         io::stdout(),
-        "berth   {VERSION}\ncommit  {COMMIT}\nrustc   {RUSTC}\nhashing sha256 by {sha256:?}, sha512 by {sha512:?}"
+        "berth   {VERSION}\ncommit  {COMMIT}\nrustc   {RUSTC}\nhashing sha256 by {sha256}, sha512 by {sha512}"
     )
 }
