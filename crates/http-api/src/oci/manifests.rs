@@ -89,12 +89,19 @@ pub(crate) async fn put(
         reply = reply.text(OCI_SUBJECT, subject.to_string());
     }
     if multiple {
-        reply = receipt
-            .tags
-            .iter()
-            .fold(reply, |reply, tag| reply.text(OCI_TAG, tag.as_str()));
+        reply = name_tags(reply, &receipt.tags);
     }
     Ok(reply)
+}
+
+/// Names the accepted tags, several to a header (RFC 9110, section 5.3): some clients read no more than a
+/// hundred headers, others no more than 8 KiB of one.
+fn name_tags(reply: Reply, tags: &[Tag]) -> Reply {
+    const PER_HEADER: usize = 20;
+    tags.chunks(PER_HEADER).fold(reply, |reply, tags| {
+        let names: Vec<&str> = tags.iter().map(Tag::as_str).collect();
+        reply.text(OCI_TAG, names.join(", "))
+    })
 }
 
 pub(crate) async fn delete(
