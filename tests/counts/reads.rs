@@ -93,7 +93,7 @@ async fn a_page_costs_one_query_however_long_the_list() {
             let tags: Vec<_> = (0..pushed)
                 .map(|number| format!("tag=v{number:05}"))
                 .collect();
-            for some in tags.chunks(100) {
+            for some in tags.chunks(50) {
                 let reference = with_query(&image.digest, &some.join("&"));
                 repository
                     .put_manifest(&reference, &image)

@@ -2,7 +2,7 @@
 
 use berth_tests::{Blob, Document, Repository, TestRegistry, client::with_query, for_each_backend};
 
-use crate::{queries, quiet};
+use crate::{queries, quiet, total};
 
 /// The queries of a manifest PUT alone, its blobs being there.
 async fn put(
@@ -44,7 +44,7 @@ async fn a_tag_costs_the_same_among_one_and_among_a_thousand() {
         let tags: Vec<_> = (0..1_000)
             .map(|number| format!("tag=v{number:04}"))
             .collect();
-        for some in tags.chunks(100) {
+        for some in tags.chunks(50) {
             let reference = with_query(&image.digest, &some.join("&"));
             repository
                 .put_manifest(&reference, &image)
@@ -78,13 +78,13 @@ async fn one_request_with_many_tags_costs_what_one_tag_costs() {
             })
             .await
         };
-        assert_eq!(tagged(0, 1).await, tagged(1, 100).await);
+        assert_eq!(tagged(0, 1).await, tagged(1, 50).await);
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_upload_costs_the_same_for_a_little_and_for_more() {
+async fn an_upload_costs_the_same_for_more_and_less_for_a_little() {
     for_each_backend(async |builder| {
         let registry = quiet(builder).start().await;
         let repository = registry.repository("team/app");
@@ -96,7 +96,12 @@ async fn an_upload_costs_the_same_for_a_little_and_for_more() {
             })
             .await
         };
-        assert_eq!(push(10).await, push(4 << 20).await);
+        let (little, much, more) = (push(10).await, push(2 << 20).await, push(8 << 20).await);
+        assert_eq!(much, more);
+        assert!(
+            total(&little) <= total(&much),
+            "{little:?} against {much:?}"
+        );
     })
     .await;
 }

@@ -145,7 +145,7 @@ async fn a_body_of_two_lengths_is_read_in_one_way_or_not_at_all() {
 async fn an_encoding_that_nobody_knows_is_refused() {
     for_each_backend(async |builder| {
         let world = World::new(builder).await;
-        for encoding in ["gzip", "chunked, gzip", "identity", "chunked, chunked"] {
+        for encoding in ["gzip", "chunked, gzip", "identity"] {
             let location = world.repository.start_upload().await;
             let mut connection = world.registry.connect().await;
             connection.send(format!("PATCH {location} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {encoding}\r\n\r\n0\r\n\r\n")).await;

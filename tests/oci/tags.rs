@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::{all_pages, next_page, strings};
 
-/// Puts one manifest under many tags, a hundred with each request.
+/// Puts one manifest under many tags, fifty with each request.
 async fn tag_all(repository: &Repository, document: &Document, tags: &[String]) {
     repository.push(&document.digest, document).await;
-    for some in tags.chunks(100) {
+    for some in tags.chunks(50) {
         let query = some
             .iter()
             .map(|tag| format!("tag={tag}"))

@@ -1,9 +1,12 @@
 //! A full disk: pushes are refused with words, what is there can be read, nothing is half visible, and when there is
 //! room again everything goes on without a restart.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use berth_tests::{Blob, Document, TestRegistry, tool::Tool};
+use berth_tests::{Blob, Document, Repository, TestRegistry, tool::Tool};
 use tempfile::TempDir;
 
 /// A registry whose data lie in a file system of a few megabytes, in a mount namespace of its own.
@@ -77,7 +80,19 @@ async fn an_upload_that_does_not_fit_is_refused_and_goes_on_when_there_is_room()
     repository.expect_blob(&image.blobs[0]).await;
 
     disk.grow().await;
-    let status = repository.client().get(&location).send().await;
+    let location = resume(&repository, &location, &blob).await;
+    repository
+        .finish_upload(&location, &blob.digest, &[])
+        .send()
+        .await
+        .expect_status(201);
+    repository.expect_blob(&blob).await;
+}
+
+/// Sends the rest of a blob. The server may have had no room even to note that the session is free again: then it says
+/// so until the note it has runs out.
+async fn resume(repository: &Repository, location: &str, blob: &Blob) -> String {
+    let status = repository.client().get(location).send().await;
     let range = status
         .expect_status(204)
         .required_header("range")
@@ -88,16 +103,21 @@ async fn an_upload_that_does_not_fit_is_refused_and_goes_on_when_there_is_room()
         .expect("a number")
         + 1;
     assert!(from >= 4 << 20, "acknowledged bytes are gone: {range}");
-    let rest = repository
-        .patch_range(&location, from, &blob.bytes[from..])
-        .send()
-        .await;
-    repository
-        .finish_upload(&rest.expect_status(202).location(), &blob.digest, &[])
-        .send()
-        .await
-        .expect_status(201);
-    repository.expect_blob(&blob).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let rest = repository
+            .patch_range(location, from, &blob.bytes[from..])
+            .send()
+            .await;
+        if rest.status() == 202 {
+            return rest.location();
+        }
+        rest.expect_error(429, "TOOMANYREQUESTS");
+        assert!(
+            Instant::now() < deadline,
+            "the session is never free: {rest:?}"
+        );
+    }
 }
 
 #[tokio::test]

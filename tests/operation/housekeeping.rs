@@ -1,8 +1,8 @@
-//! What nobody finishes or uses is cleaned up, and what somebody uses stays.
+//! What nobody finishes is cleaned up, and what somebody works on stays.
 
 use std::time::{Duration, Instant};
 
-use berth_tests::{Blob, Document, TestRegistry, for_each_backend, snapshot::stored_files};
+use berth_tests::{Blob, TestRegistry, for_each_backend, snapshot::stored_files};
 use tokio::time::sleep;
 
 /// Waits until the store holds this many files.
@@ -48,35 +48,6 @@ async fn abandoned_sessions_end_and_leave_nothing() {
                 .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
         }
         repository.push_blob(&Blob::random(1000)).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn blobs_that_no_manifest_names_go_and_the_others_stay() {
-    for_each_backend(async |builder| {
-        let times = "uploads:\n  finished_lifetime: 1s\n  unreferenced_lifetime: 3s\n  unreferenced_promise: 1s\n  \
-                     deletion_delay: 1s\njobs:\n  interval: 1s";
-        let registry = builder.configuration(times).start().await;
-        let repository = registry.repository("team/app");
-        let before = stored_files(registry.data_directory()).len();
-        let image = Document::image(2);
-        repository.push("1", &image).await;
-        let loose: Vec<_> = (0..3).map(|_| Blob::random(1000)).collect();
-        for blob in &loose {
-            repository.push_blob(blob).await;
-        }
-        wait_for_files(&registry, before + image.blobs.len()).await;
-        for blob in &loose {
-            repository.get_blob(&blob.digest).send().await.expect_error(404, "BLOB_UNKNOWN");
-        }
-        repository.expect_manifest("1", &image).await;
-        for blob in &image.blobs {
-            repository.expect_blob(blob).await;
-        }
-
-        repository.delete_manifest(&image.digest).send().await.expect_status(202);
-        wait_for_files(&registry, before).await;
     })
     .await;
 }

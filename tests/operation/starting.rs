@@ -1,8 +1,16 @@
 //! Starting: what it says, and what it refuses.
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use berth_tests::{Document, TestRegistry, for_each_backend, snapshot::database_file, tool::Tool};
+use berth_tests::{
+    Document, TestRegistry, for_each_backend, registry::Builder, snapshot::database_file,
+    tool::Tool,
+};
 
 #[tokio::test]
 async fn it_says_where_it_is_and_what_to_paste() {
@@ -94,20 +102,31 @@ async fn a_file_in_place_of_the_data_directory_is_named() {
     refused.expect_refusal(&[&file.path().display().to_string()]);
 }
 
-#[tokio::test]
-async fn a_corrupt_database_is_named_and_left_as_it_is() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let builder = TestRegistry::builder().data_directory(directory.path());
+/// A stopped registry whose database is one file, without the log that SQLite keeps beside it.
+async fn stopped(directory: &Path) -> (Builder, PathBuf) {
+    let builder = TestRegistry::builder().data_directory(directory);
     let mut registry = builder.clone().start().await;
     registry
         .repository("team/app")
         .push("1", &Document::image(1))
         .await;
     registry.terminate();
-    registry
-        .wait_for_exit(std::time::Duration::from_secs(20))
+    registry.wait_for_exit(Duration::from_secs(20)).await;
+    let database = database_file(directory).expect("a database");
+    sqlite(&database, "pragma wal_checkpoint(truncate)").await;
+    (builder, database)
+}
+
+async fn sqlite(database: &Path, statement: &str) {
+    Tool::new("sqlite3")
+        .run([database.as_os_str(), statement.as_ref()])
         .await;
-    let database = database_file(directory.path()).expect("a database");
+}
+
+#[tokio::test]
+async fn a_corrupt_database_is_named_and_left_as_it_is() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (builder, database) = stopped(directory.path()).await;
     let good = fs::read(&database).expect("the database is read");
 
     let mut no_header = good.clone();
@@ -129,9 +148,8 @@ async fn a_corrupt_database_is_named_and_left_as_it_is() {
         );
     }
     fs::write(&database, &good).expect("the database is written");
-    builder
-        .start()
-        .await
+    let registry = builder.start().await;
+    registry
         .repository("team/app")
         .get_manifest("1")
         .send()
@@ -142,18 +160,10 @@ async fn a_corrupt_database_is_named_and_left_as_it_is() {
 #[tokio::test]
 async fn a_database_of_a_newer_release_is_refused_and_left_as_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
-    let builder = TestRegistry::builder().data_directory(directory.path());
-    let mut registry = builder.clone().start().await;
-    registry.terminate();
-    registry
-        .wait_for_exit(std::time::Duration::from_secs(20))
-        .await;
-    let database = database_file(directory.path()).expect("a database");
+    let (builder, database) = stopped(directory.path()).await;
     let newer = "insert into _sqlx_migrations(version, description, success, checksum, execution_time) \
                  values (99990101000000, 'of a newer release', 1, x'00', 0)";
-    Tool::new("sqlite3")
-        .run([database.as_os_str(), newer.as_ref()])
-        .await;
+    sqlite(&database, newer).await;
     let before = fs::read(&database).expect("the database is read");
 
     let refused = builder.run_to_exit().await;
@@ -167,17 +177,9 @@ async fn a_database_of_a_newer_release_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn another_programs_database_is_refused_and_left_as_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
-    let builder = TestRegistry::builder().data_directory(directory.path());
-    let mut registry = builder.clone().start().await;
-    registry.terminate();
-    registry
-        .wait_for_exit(std::time::Duration::from_secs(20))
-        .await;
-    let database = database_file(directory.path()).expect("a database");
+    let (builder, database) = stopped(directory.path()).await;
     fs::remove_file(&database).expect("the database is removed");
-    Tool::new("sqlite3")
-        .run([database.as_os_str(), "create table theirs(x)".as_ref()])
-        .await;
+    sqlite(&database, "create table theirs(x)").await;
     let before = fs::read(&database).expect("the database is read");
     builder
         .run_to_exit()

@@ -36,17 +36,25 @@ impl Snapshot {
                 tags.insert(format!("{repository}:{tag}"), digest);
             }
         }
+        let mut files = stored_files(data_directory);
+        files.retain(|path, _| is_published(path));
         Self {
             tags,
             repositories,
-            files: stored_files(data_directory),
+            files,
         }
     }
 
-    /// How many files hold contents: blobs, and the sessions that are being written.
+    /// How many files hold contents.
     pub fn files(&self) -> usize {
         self.files.len()
     }
+}
+
+/// What sessions have written so far lies apart, and stays for a while after they end; so does the file that a
+/// readiness check writes.
+fn is_published(path: &Path) -> bool {
+    !path.components().any(|part| part.as_os_str() == "uploads") && !path.ends_with("probe")
 }
 
 async fn strings(client: &Client, target: &str, field: &str) -> Vec<String> {

@@ -114,6 +114,22 @@ async fn one_push_sets_many_tags() {
 }
 
 #[tokio::test]
+async fn a_hundred_tags_are_answered_in_a_head_that_clients_read() {
+    for_each_backend(async |builder| {
+        // Many HTTP libraries take no more than a hundred headers.
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let image = Document::image(1);
+        repository.push(&image.digest, &image).await;
+        let tags: Vec<_> = (0..100).map(|number| format!("tag=v{number:02}")).collect();
+        let reference = format!("{}?{}", image.digest, tags.join("&"));
+        let created = repository.put_manifest(&reference, &image).send().await;
+        assert_eq!(created.expect_status(201).header_list("oci-tag").len(), 100);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_bad_tag_among_many_leaves_all_unset() {
     for_each_backend(async |builder| {
         let registry = builder.start().await;

@@ -210,11 +210,11 @@ async fn a_writer_that_holds_the_session_makes_the_next_one_wait_and_then_says_s
         let blob = Blob::random(2000);
         let location = repository.start_upload().await;
         let mut holder = registry.connect().await;
-        holder
-            .send(format!(
-                "PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
-            ))
-            .await;
+        let head = format!("PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n");
+        holder.send(head).await;
+        // The server asks for the body once it has the session.
+        let invited = holder.response(Duration::from_secs(30)).await.expect("an answer to the holder");
+        assert_eq!(invited.status, 100, "{}", invited.head);
         holder.send(&blob.bytes[..500]).await;
         // It is in the middle of its chunk and does not go on: the other cannot have the session.
         let second = repository

@@ -6,7 +6,7 @@ mod process;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -79,6 +79,19 @@ impl TestRegistry {
     /// What it has written to its standard output and error so far.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Waits until it has written this: what it writes comes through a pipe, a moment later than its answers.
+    pub async fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        while !self.log().contains(text) {
+            assert!(
+                Instant::now() < deadline,
+                "its log does not say {text:?}:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Its process id.
