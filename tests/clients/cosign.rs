@@ -66,7 +66,10 @@ async fn signs_attests_and_verifies_with_bundles() {
 
         let repository = registry.repository("team/app");
         let referrers = repository
-            .referrers(&digest, &format!("artifactType={BUNDLE}"))
+            .referrers(
+                &digest,
+                &format!("artifactType={}", BUNDLE.replace('+', "%2B")),
+            )
             .await;
         assert_eq!(
             referrers.expect_status(200).json()["manifests"]
