@@ -38,7 +38,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
-use crate::connection::DatabaseLock;
 use crate::readers::Readers;
 use crate::writer::Writer;
 
@@ -53,7 +52,6 @@ pub struct SqliteMetadata {
     lifetimes: Lifetimes,
     tasks: TaskTracker,
     closing: CancellationToken,
-    _lock: Arc<DatabaseLock>,
 }
 
 impl SqliteMetadata {

@@ -151,7 +151,7 @@ impl SqliteMetadata {
     /// sessions that an earlier process held are void, because their holders are gone.
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
         let path = options.path.as_path();
-        let lock = Arc::new(lock(path)?);
+        let lock = lock(path)?;
         let mut connection = connection::writer(path)
             .await
             .map_err(|error| explain(path, error))?;
@@ -174,7 +174,7 @@ impl SqliteMetadata {
         let batches = Batches {
             transaction: Transaction::new(connection, Arc::clone(&metrics)),
             cache: Arc::clone(&cache),
-            lock: Arc::clone(&lock),
+            lock,
         };
         let writer = Writer::start(batches, &tasks, closing.clone());
         let readers = Readers::new(pool, metrics);
@@ -187,7 +187,6 @@ impl SqliteMetadata {
             lifetimes,
             tasks,
             closing,
-            _lock: lock,
         })
     }
 }

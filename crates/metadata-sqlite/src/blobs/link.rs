@@ -17,7 +17,7 @@ macro_rules! link_blob {
              ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
 
              INSERT INTO namespace_blobs (namespace_id, digest, size)
-             SELECT id, $3, $4 FROM namespaces WHERE name = $2
+             VALUES ((SELECT id FROM namespaces WHERE name = $2), $3, $4)
              ON CONFLICT DO NOTHING;
 
              INSERT INTO repository_blobs (repository_id, digest, namespace_id, size, expires_at)

@@ -1,6 +1,10 @@
 //! Committing a manifest: two texts of SQL, however much it names. The first looks at everything
 //! the decision needs; the second writes everything. In between stands the decision, and nobody
 //! else writes meanwhile.
+//!
+//! CROSS JOIN keeps the order in which tables are written: from one row or one parameter to the
+//! rows it names. The planner does not know how long a parameter's list is, and would rather walk
+//! through all tags or manifests of a repository.
 
 use oci_types::{Digest, Tag};
 use registry_core::change::Guard;
@@ -28,9 +32,10 @@ pub(super) static CHECK: Statement = statement!(
      WHERE repositories.path = $1 AND repositories.deleted_at IS NULL;
 
      SELECT tag.key, manifests.digest FROM json_each($10) AS tag
-     JOIN repositories ON repositories.path = $1 AND repositories.deleted_at IS NULL
-     JOIN tags ON tags.repository_id = repositories.id AND tags.name = tag.value
-     JOIN manifests ON manifests.id = tags.manifest_id AND manifests.deleted_at IS NULL;
+     CROSS JOIN tags ON tags.name = tag.value AND tags.repository_id = (
+        SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL
+     )
+     CROSS JOIN manifests ON manifests.id = tags.manifest_id AND manifests.deleted_at IS NULL;
 
      WITH reference AS (",
     references!(),
@@ -48,8 +53,9 @@ macro_rules! write_tags {
     () => {
         "INSERT INTO tags (repository_id, name, manifest_id, version)
          SELECT manifests.repository_id, tag.value, manifests.id, 1
-         FROM repositories JOIN manifests ON manifests.repository_id = repositories.id
-           AND manifests.digest = $3, json_each($10) AS tag
+         FROM repositories
+         CROSS JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = $3
+         CROSS JOIN json_each($10) AS tag
          WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
          ON CONFLICT DO UPDATE SET manifest_id = excluded.manifest_id, version = version + 1;"
     };
@@ -80,9 +86,9 @@ pub(super) static WRITE: Statement = statement!(
     ")
      INSERT INTO manifest_children (parent_id, child_id)
      SELECT parent.id, child.id FROM repositories
-     JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = $3
-     JOIN reference ON reference.kind = 3
-     JOIN manifests AS child ON child.repository_id = repositories.id
+     CROSS JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = $3
+     CROSS JOIN reference ON reference.kind = 3
+     CROSS JOIN manifests AS child ON child.repository_id = repositories.id
        AND child.digest = reference.digest AND child.deleted_at IS NULL
      WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
      ON CONFLICT DO NOTHING;
@@ -92,8 +98,8 @@ pub(super) static WRITE: Statement = statement!(
     ")
      INSERT INTO manifest_blobs (manifest_id, digest, repository_id, kind, linked)
      SELECT parent.id, reference.digest, repositories.id, reference.kind, link.digest FROM repositories
-     JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = $3
-     JOIN reference
+     CROSS JOIN manifests AS parent ON parent.repository_id = repositories.id AND parent.digest = $3
+     CROSS JOIN reference
      LEFT JOIN repository_blobs AS link ON link.repository_id = repositories.id
        AND link.digest = reference.digest AND link.deleted_at IS NULL
      WHERE repositories.path = $1 AND repositories.deleted_at IS NULL AND NOT (

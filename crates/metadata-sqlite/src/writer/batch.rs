@@ -25,7 +25,7 @@ pub(crate) struct Batches {
     pub(crate) transaction: Transaction,
     pub(crate) cache: Arc<Cache>,
     /// Kept until the connection is closed, so that nobody opens the database before.
-    pub(crate) lock: Arc<DatabaseLock>,
+    pub(crate) lock: DatabaseLock,
 }
 
 impl Batches {
