@@ -17,8 +17,8 @@ const OUTPUT: &str = "output.log";
 /// Where its standard error goes.
 const ERRORS: &str = "errors.log";
 
-/// Lines of a log that are shown when its process did not start.
-const SHOWN_LINES: usize = 20;
+/// Lines of a log that are shown when its process failed; access lines are long.
+const SHOWN_LINES: usize = 8;
 
 /// It is killed unless it is taken with [`Started::into_child`].
 pub(super) struct Started {

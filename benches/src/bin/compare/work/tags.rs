@@ -88,7 +88,8 @@ impl Scenario for Tags {
             clients,
             turn,
         };
-        load.check_pages(&mut first)?;
+        // A new connection: servers close one that was idle for as long as the preparation takes.
+        load.check_pages(&mut Pusher::new(server.connect()?))?;
         Ok(Box::new(load))
     }
 }
