@@ -271,6 +271,13 @@ impl Cache {
     }
 }
 
+#[cfg(test)]
+impl Cache {
+    fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
 /// Keys that are about to change.
 #[derive(Debug)]
 pub(crate) struct Closed<'a> {
