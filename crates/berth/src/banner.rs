@@ -32,6 +32,7 @@ pub(crate) struct Banner {
     admin: SocketAddr,
     redirect: Option<SocketAddr>,
     host: String,
+    url: String,
     anonymous: Anonymous,
     data: Vec<(&'static str, String)>,
 }
@@ -45,12 +46,15 @@ impl Banner {
         admin: SocketAddr,
     ) -> Self {
         let anonymous = effective.anonymous();
+        let host = host(effective, registry);
+        let external = effective.configuration().external_url.as_ref();
         Self {
             scheme,
             registry,
             admin,
             redirect: None,
-            host: host(effective, registry),
+            url: external.map_or_else(|| format!("{scheme}://{host}"), ToString::to_string),
+            host,
             anonymous,
             data: data(effective),
         }
@@ -66,6 +70,11 @@ impl Banner {
     /// What clients call the registry, as in `localhost:5000`.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The URL under which they reach it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Who can do what, as a sentence.
@@ -103,7 +112,7 @@ impl Banner {
         }
         writeln!(formatter, "Pull it, and see what is here:\n")?;
         writeln!(formatter, "  docker pull {host}/hello-world")?;
-        writeln!(formatter, "  curl {}://{host}/v2/_catalog\n", self.scheme)
+        writeln!(formatter, "  curl {}/v2/_catalog\n", self.url)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::header::HOST;
+use http::uri::Authority;
 use http::{Request, Response};
 use http_server::{
     AccessRecord, Application, ClientAddress, Refusal, RequestBody, RequestId, ResponseBody,
@@ -13,7 +15,7 @@ use registry_core::access::Caller;
 use crate::error::{self, ApiError};
 use crate::oci;
 use crate::reply::Reply;
-use crate::route::{self, Route};
+use crate::route::{self, Route, Target};
 use crate::welcome::Welcome;
 
 /// The distribution API of a registry.
@@ -65,6 +67,27 @@ impl Api {
         }
     }
 
+    /// The registry a pull is meant for, if that is not this one: answering it from here would pass
+    /// our content off as that registry's. This one is known by the name it is configured with and
+    /// by the one the request came under.
+    fn foreign(&self, target: &Target, request: &Request<RequestBody>) -> Option<String> {
+        let upstream = target
+            .upstream
+            .as_ref()
+            .filter(|_| target.route.is_pull())?;
+        let authority = request.uri().authority().map(Authority::as_str);
+        let host = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
+        let ours = [Some(self.welcome.host()), authority, host];
+        let foreign = !ours
+            .into_iter()
+            .flatten()
+            .any(|name| name.eq_ignore_ascii_case(upstream));
+        foreign.then(|| upstream.clone())
+    }
+
     fn caller(&self, request: &Request<RequestBody>) -> Caller {
         let id = request
             .extensions()
@@ -81,15 +104,18 @@ impl Api {
 #[async_trait]
 impl Application for Api {
     async fn respond(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
-        let route = route::parse(request.method(), request.uri());
-        let mut record = AccessRecord::of_route(route.as_ref().map_or("unknown", Route::label));
+        let target = route::parse(request.method(), request.uri());
+        let record = target.as_ref().map_or_else(
+            |_| AccessRecord::of_route("unknown"),
+            |target| record(&target.route),
+        );
         let caller = self.caller(&request);
         let request_id = Arc::clone(caller.request_id());
-        let answer = match route {
-            Ok(route) => {
-                record.repository = route.repository().map(ToString::to_string);
-                self.answer(route, Call { caller, request }).await
-            }
+        let answer = match target {
+            Ok(target) => match self.foreign(&target, &request) {
+                Some(host) => Err(ApiError::ForeignRegistry(host)),
+                None => self.answer(target.route, Call { caller, request }).await,
+            },
             Err(error) => Err(error.into()),
         };
         let reply = answer.unwrap_or_else(|error| error.reply(&request_id));
@@ -98,5 +124,16 @@ impl Application for Api {
 
     fn refuse(&self, refusal: Refusal) -> Response<ResponseBody> {
         error::refuse(refusal).into_response(AccessRecord::of_route("unknown"))
+    }
+}
+
+/// What the access log learns from the route alone, also of requests that fail.
+fn record(route: &Route) -> AccessRecord {
+    AccessRecord {
+        repository: route.repository().map(ToString::to_string),
+        reference: route.reference().map(ToString::to_string),
+        digest: route.digest().map(ToString::to_string),
+        upload_id: route.upload().map(|id| id.to_string()),
+        ..AccessRecord::of_route(route.label())
     }
 }

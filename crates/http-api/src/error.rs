@@ -47,6 +47,9 @@ pub(crate) enum ApiError {
     /// `Content-Type` of a manifest is missing or no media type.
     #[error("name the manifest's media type in Content-Type")]
     MediaType,
+    /// `ns` names a registry this one does not stand in for.
+    #[error("this registry does not stand in for {0}")]
+    ForeignRegistry(String),
     /// A range beyond the end of a blob.
     #[error("the blob has {size} bytes; the range asks for none of them")]
     RangeNotSatisfiable { size: u64 },
@@ -96,6 +99,7 @@ impl ApiError {
                 ErrorCode::BlobUploadInvalid,
             ),
             Self::ContentRange => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+            Self::ForeignRegistry(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             Self::MediaType => (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
             Self::RangeNotSatisfiable { .. } => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::SizeInvalid)
@@ -170,7 +174,6 @@ fn route_status(error: &RouteError) -> (StatusCode, ErrorCode) {
         RouteError::TooManyTags => (StatusCode::URI_TOO_LONG, ErrorCode::ManifestInvalid),
         RouteError::UploadUnknown => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
         RouteError::Query(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
-        RouteError::ForeignNamespace(_) => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
     }
 }
 

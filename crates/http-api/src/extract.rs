@@ -88,7 +88,8 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Precondition {
     }
 }
 
-/// The entity tags of a header, if it is there. Weak ones and those that are not digests match nothing.
+/// The entity tags of a header, if it is there. Those that are not digests match nothing. Weak ones
+/// match where the comparison is weak, which is `If-None-Match` alone (RFC 9110, section 13.1.2).
 pub(crate) fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Option<EntityTags> {
     if !headers.contains_key(name) {
         return None;
@@ -102,11 +103,14 @@ pub(crate) fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Option<Enti
         if tag == "*" {
             return Some(EntityTags::Any);
         }
-        digests.extend(
-            tag.strip_prefix('"')
-                .and_then(|tag| tag.strip_suffix('"'))
-                .and_then(|tag| tag.parse::<Digest>().ok()),
-        );
+        let strong = match tag.strip_prefix("W/") {
+            Some(opaque) if *name == IF_NONE_MATCH => opaque,
+            _ => tag,
+        };
+        let opaque = strong
+            .strip_prefix('"')
+            .and_then(|tag| tag.strip_suffix('"'));
+        digests.extend(opaque.and_then(|tag| tag.parse::<Digest>().ok()));
     }
     Some(EntityTags::Digests(digests))
 }

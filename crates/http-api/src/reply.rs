@@ -11,7 +11,6 @@ use crate::headers::DOCKER_API_VERSION;
 #[derive(Debug)]
 pub(crate) struct Reply {
     response: Response<ResponseBody>,
-    reference: Option<String>,
     digest: Option<String>,
     upload_id: Option<String>,
     error_code: Option<&'static str>,
@@ -26,7 +25,6 @@ impl Reply {
         headers.insert(DOCKER_API_VERSION, HeaderValue::from_static("registry/2.0"));
         Self {
             response,
-            reference: None,
             digest: None,
             upload_id: None,
             error_code: None,
@@ -74,19 +72,13 @@ impl Reply {
         .bytes(bytes.into())
     }
 
-    /// Tells the access log which manifest it was.
-    pub(crate) fn about_reference(mut self, reference: String) -> Self {
-        self.reference = Some(reference);
-        self
-    }
-
-    /// Tells the access log which content it was.
+    /// Tells the access log which content it was, where the route does not.
     pub(crate) fn about_digest(mut self, digest: String) -> Self {
         self.digest = Some(digest);
         self
     }
 
-    /// Tells the access log which session it was.
+    /// Tells the access log which session it was, where the route does not.
     pub(crate) fn about_upload(mut self, id: String) -> Self {
         self.upload_id = Some(id);
         self
@@ -98,9 +90,8 @@ impl Reply {
     }
 
     pub(crate) fn into_response(self, mut record: AccessRecord) -> Response<ResponseBody> {
-        record.reference = self.reference;
-        record.digest = self.digest;
-        record.upload_id = self.upload_id;
+        record.digest = self.digest.or(record.digest);
+        record.upload_id = self.upload_id.or(record.upload_id);
         record.error_code = self.error_code;
         let mut response = self.response;
         response.extensions_mut().insert(record);

@@ -8,17 +8,27 @@ use crate::reply::Reply;
 
 /// The page at `/`.
 #[derive(Debug, Clone)]
-pub struct Welcome(Bytes);
+pub struct Welcome {
+    host: String,
+    page: Bytes,
+}
 
 impl Welcome {
-    /// A page for a registry that clients know as `host`, as in `localhost:5000`.
-    pub fn new(host: &str, version: &str) -> Self {
-        let page = include_str!("welcome.html");
-        Self(
-            page.replace("{host}", &escape(host))
-                .replace("{version}", &escape(version))
-                .into(),
-        )
+    /// A page for a registry that clients know as `host`, as in `localhost:5000`, and reach at `url`.
+    pub fn new(url: &str, host: &str, version: &str) -> Self {
+        let page = include_str!("welcome.html")
+            .replace("{url}", &escape(url))
+            .replace("{host}", &escape(host))
+            .replace("{version}", &escape(version));
+        Self {
+            host: host.to_owned(),
+            page: page.into(),
+        }
+    }
+
+    /// The name clients know the registry by.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn reply(&self) -> Reply {
@@ -30,7 +40,7 @@ impl Welcome {
                 value("default-src 'none'; style-src 'unsafe-inline'"),
             )
             .header(CACHE_CONTROL, value("no-cache"))
-            .bytes(self.0.clone())
+            .bytes(self.page.clone())
     }
 }
 

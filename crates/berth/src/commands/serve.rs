@@ -15,6 +15,7 @@ use oci_types::Algorithm;
 use registry_core::{Registry, Settings, jobs};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::background::Background;
 use crate::banner::Banner;
@@ -88,8 +89,12 @@ async fn serve(effective: &Effective) -> anyhow::Result<()> {
         "drained"
     );
     probes.stop().await;
-    drop((readiness, health));
-    close(stores).await;
+    if tokio::time::timeout(LAST_WRITES, stores.metadata.close())
+        .await
+        .is_err()
+    {
+        tracing::error!("the database does not close; it is left as it is");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -114,18 +119,17 @@ async fn answer(
     };
     let api = Arc::new(Api::new(
         registry.clone(),
-        Welcome::new(banner.host(), VERSION),
+        Welcome::new(banner.url(), banner.host(), VERSION),
     ));
 
     let signals = Signals::listen()?;
     let shutdown = CancellationToken::new();
     let obeying = signals.obey(shutdown.clone(), server.certificates());
+    // To the very end: a second signal must also end what comes after the last request.
+    TaskTracker::new().spawn(obeying);
     health.has_started();
     announce(banner);
-    let report = tokio::select! {
-        report = server.serve(api, shutdown) => report,
-        never = obeying => match never {},
-    };
+    let report = server.serve(api, shutdown).await;
     jobs.stop().await;
     if tokio::time::timeout(LAST_WRITES, registry.close())
         .await
@@ -153,15 +157,5 @@ fn announce(banner: &Banner) {
     let mut stdout = io::stdout().lock();
     if let Err(error) = write!(stdout, "{banner}").and_then(|()| stdout.flush()) {
         tracing::warn!(%error, "greet on standard output");
-    }
-}
-
-/// Closes the database, which also folds its log into it.
-async fn close(stores: Stores) {
-    if let Some(metadata) = Arc::into_inner(stores.metadata) {
-        metadata.close().await;
-    } else {
-        // Connections that would not end still hold it. SQLite recovers from that as from a crash.
-        tracing::warn!("the database is still in use; it is left as it is");
     }
 }

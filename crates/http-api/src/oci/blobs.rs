@@ -32,7 +32,11 @@ pub(crate) async fn read(
     {
         return Ok(describe(Reply::new(StatusCode::NOT_MODIFIED), &digest));
     }
-    let (status, range) = wanted(headers, &blob)?;
+    let (status, range) = match part {
+        Part::Whole => wanted(headers, &blob)?,
+        // Ranges are for GET alone (RFC 9110, section 14.2).
+        Part::Head => (StatusCode::OK, 0..blob.size),
+    };
     let length = range.end - range.start;
     let mut reply = describe(Reply::new(status), &digest);
     if status == StatusCode::PARTIAL_CONTENT {

@@ -35,8 +35,7 @@ pub(crate) async fn read(
     } else {
         StatusCode::OK
     };
-    let reply =
-        describe(Reply::new(status), &stat, &reference).about_reference(reference.to_string());
+    let reply = describe(Reply::new(status), &stat, &reference);
     Ok(match payload {
         _ if fresh => reply,
         Some(payload) => reply.bytes(payload),
@@ -83,7 +82,6 @@ pub(crate) async fn put(
         .text(DOCKER_CONTENT_DIGEST, receipt.digest.to_string())
         .text(ETAG, entity_tag(&receipt.digest))
         .length(0)
-        .about_reference(reference.to_string())
         .about_digest(receipt.digest.to_string());
     if let Some(subject) = receipt.subject {
         reply = reply.text(OCI_SUBJECT, subject.to_string());
@@ -115,7 +113,5 @@ pub(crate) async fn delete(
     api.registry
         .delete_manifest(&access, &reference, precondition)
         .await?;
-    Ok(Reply::new(StatusCode::ACCEPTED)
-        .length(0)
-        .about_reference(reference.to_string()))
+    Ok(Reply::new(StatusCode::ACCEPTED).length(0))
 }

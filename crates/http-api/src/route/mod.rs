@@ -148,15 +148,28 @@ pub enum RouteError {
     /// `n`, `after` or `artifactType` make no sense.
     #[error("invalid {0} in the query")]
     Query(&'static str),
-    /// `ns` names a registry this one does not stand in for.
-    #[error("this registry does not stand in for {0}")]
-    ForeignNamespace(String),
+}
+
+/// A request as its method and URI say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What is asked for.
+    pub route: Route,
+    /// The registry it is asked of, where a client says so with `ns` (distribution-spec, "Registry Proxying").
+    pub upstream: Option<String>,
 }
 
 /// Understands a request.
-pub fn parse(method: &Method, uri: &Uri) -> Result<Route, RouteError> {
-    let path = uri.path();
+pub fn parse(method: &Method, uri: &Uri) -> Result<Target, RouteError> {
     let query = Query::new(uri.query().unwrap_or_default());
+    let route = route(method, uri.path(), &query)?;
+    Ok(Target {
+        route,
+        upstream: query.upstream(),
+    })
+}
+
+fn route(method: &Method, path: &str, query: &Query<'_>) -> Result<Route, RouteError> {
     let rest = match path.strip_prefix("/v2") {
         Some("" | "/") => {
             return only(method, &[Method::GET, Method::HEAD], "GET, HEAD")
@@ -176,16 +189,16 @@ pub fn parse(method: &Method, uri: &Uri) -> Result<Route, RouteError> {
     let (head, last) = rest.rsplit_once('/').ok_or(RouteError::NoSuchPath)?;
     let (before, kind) = head.rsplit_once('/').ok_or(RouteError::NoSuchPath)?;
     match (kind, last) {
-        ("tags", "list") => list_tags(method, before, &query),
-        ("manifests", _) => manifest(method, before, last, &query),
-        ("referrers", _) => referrers(method, before, last, &query),
-        ("blobs", "uploads") => uploads(method, before, &query),
-        ("blobs", _) => blob(method, before, last, &query),
+        ("tags", "list") => list_tags(method, before, query),
+        ("manifests", _) => manifest(method, before, last, query),
+        ("referrers", _) => referrers(method, before, last, query),
+        ("blobs", "uploads") => uploads(method, before, query),
+        ("blobs", _) => blob(method, before, last),
         ("uploads", _) => {
             let (before, blobs) = before.rsplit_once('/').ok_or(RouteError::NoSuchPath)?;
             match (blobs, last) {
-                ("blobs", "") => uploads(method, before, &query),
-                ("blobs", _) => upload(method, before, last, &query),
+                ("blobs", "") => uploads(method, before, query),
+                ("blobs", _) => upload(method, before, last, query),
                 _ => Err(RouteError::NoSuchPath),
             }
         }
@@ -196,7 +209,6 @@ pub fn parse(method: &Method, uri: &Uri) -> Result<Route, RouteError> {
 fn list_tags(method: &Method, name: &str, query: &Query<'_>) -> Result<Route, RouteError> {
     only(method, &[Method::GET], "GET")?;
     let name = repository(name)?;
-    query.home_only()?;
     Ok(Route::ListTags(name, query.page()?))
 }
 
@@ -221,9 +233,7 @@ fn manifest(
     match *method {
         Method::PUT => Ok(Route::PutManifest(name, reference, query.tags()?)),
         Method::DELETE => Ok(Route::DeleteManifest(name, reference)),
-        _ => query
-            .home_only()
-            .map(|()| Route::ReadManifest(name, reference, part(method))),
+        _ => Ok(Route::ReadManifest(name, reference, part(method))),
     }
 }
 
@@ -236,7 +246,6 @@ fn referrers(
     only(method, &[Method::GET], "GET")?;
     let name = repository(name)?;
     let subject = decode(last)?.parse()?;
-    query.home_only()?;
     let artifact_type = query
         .first("artifactType")
         .filter(|value| !value.is_empty());
@@ -253,7 +262,7 @@ fn referrers(
     Ok(Route::ListReferrers(name, page))
 }
 
-fn blob(method: &Method, name: &str, last: &str, query: &Query<'_>) -> Result<Route, RouteError> {
+fn blob(method: &Method, name: &str, last: &str) -> Result<Route, RouteError> {
     only(
         method,
         &[Method::GET, Method::HEAD, Method::DELETE],
@@ -264,7 +273,6 @@ fn blob(method: &Method, name: &str, last: &str, query: &Query<'_>) -> Result<Ro
     if *method == Method::DELETE {
         return Ok(Route::DeleteBlob(name, digest));
     }
-    query.home_only()?;
     Ok(Route::ReadBlob(name, digest, part(method)))
 }
 
@@ -347,6 +355,27 @@ impl Route {
         }
     }
 
+    /// Whether it reads content of a repository, and so may be meant for another registry.
+    pub fn is_pull(&self) -> bool {
+        match self {
+            Self::ListTags(..)
+            | Self::ListReferrers(..)
+            | Self::ReadManifest(..)
+            | Self::ReadBlob(..) => true,
+            Self::Welcome
+            | Self::Version
+            | Self::ListRepositories(_)
+            | Self::PutManifest(..)
+            | Self::DeleteManifest(..)
+            | Self::DeleteBlob(..)
+            | Self::OpenUpload(..)
+            | Self::UploadStatus(..)
+            | Self::AppendUpload(..)
+            | Self::FinishUpload(..)
+            | Self::CancelUpload(..) => false,
+        }
+    }
+
     /// The repository it is about.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
@@ -363,6 +392,41 @@ impl Route {
             | Self::AppendUpload(name, _)
             | Self::FinishUpload(name, ..)
             | Self::CancelUpload(name, _) => Some(name),
+        }
+    }
+
+    /// The manifest it names.
+    pub fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::ReadManifest(_, reference, _)
+            | Self::PutManifest(_, reference, _)
+            | Self::DeleteManifest(_, reference) => Some(reference),
+            _ => None,
+        }
+    }
+
+    /// The content it names by digest.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::ReadBlob(_, digest, _)
+            | Self::DeleteBlob(_, digest)
+            | Self::FinishUpload(_, _, digest) => Some(digest),
+            Self::ListReferrers(_, page) => Some(&page.subject),
+            _ => self.reference().and_then(|reference| match reference {
+                Reference::Digest(digest) => Some(digest),
+                Reference::Tag(_) => None,
+            }),
+        }
+    }
+
+    /// The upload session it names.
+    pub fn upload(&self) -> Option<UploadId> {
+        match self {
+            Self::UploadStatus(_, id)
+            | Self::AppendUpload(_, id)
+            | Self::FinishUpload(_, id, _)
+            | Self::CancelUpload(_, id) => Some(*id),
+            _ => None,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Query parameters, decoded as forms are (`+` is a space, WHATWG URL, section 5.1).
-//! Unknown ones are ignored: clients send more than the specification knows.
+//! Query parameters, percent-decoded. Not decoded as forms are: no value has a space, but media
+//! types have a `+`, which people write as it is. Unknown parameters are ignored: clients send more
+//! than the specification knows.
 
 use std::borrow::Cow;
 
@@ -89,13 +90,9 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Refuses a pull meant for another registry (distribution-spec, "Registry Proxying"):
-    /// answering it from here would pass our content off as that registry's.
-    pub(super) fn home_only(&self) -> Result<(), RouteError> {
-        match self.first("ns") {
-            Some(host) if !host.is_empty() => Err(RouteError::ForeignNamespace(host)),
-            _ => Ok(()),
-        }
+    /// The registry a pull is meant for, if the client says so.
+    pub(super) fn upstream(&self) -> Option<String> {
+        self.first("ns").filter(|host| !host.is_empty())
     }
 }
 
@@ -108,9 +105,5 @@ fn limit(value: &str) -> Result<u32, RouteError> {
 }
 
 fn decode(raw: &str) -> Cow<'_, str> {
-    if !raw.contains(['%', '+']) {
-        return Cow::Borrowed(raw);
-    }
-    let spaced = raw.replace('+', " ");
-    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+    percent_decode_str(raw).decode_utf8_lossy()
 }

@@ -1,3 +1,5 @@
+//! Routes as clients write them, and everything that is none.
+
 use http::{Method, Uri};
 use proptest::prelude::*;
 
@@ -5,11 +7,15 @@ use super::*;
 
 const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-fn route(method: &str, uri: &str) -> Result<Route, RouteError> {
+fn target(method: &str, uri: &str) -> Result<Target, RouteError> {
     parse(
         &method.parse::<Method>().unwrap(),
         &uri.parse::<Uri>().unwrap(),
     )
+}
+
+fn route(method: &str, uri: &str) -> Result<Route, RouteError> {
+    target(method, uri).map(|target| target.route)
 }
 
 fn name(text: &str) -> RepositoryName {
@@ -132,8 +138,6 @@ fn tags_that_are_none_are_refused() {
 fn other_mistakes_are_told_apart() {
     assert_refused("GET", "/v2/a/tags/list?n=-1", &RouteError::Query("n"));
     assert_refused("GET", "/v2/a/tags/list?n=x", &RouteError::Query("n"));
-    let foreign = RouteError::ForeignNamespace("evil.example".to_owned());
-    assert_refused("GET", "/v2/a/manifests/v1?ns=evil.example", &foreign);
     for path in [
         "/v2/a",
         "/v3/a/tags/list",
@@ -185,6 +189,13 @@ fn queries_are_understood() {
         open(&format!("mount={SHA256}&from=b%2Fc&origin=x")),
         UploadRequest::Mount(digest, from)
     );
+}
+
+#[test]
+fn the_registry_a_pull_is_meant_for_is_kept() {
+    let target = target("GET", "/v2/a/manifests/v1?ns=docker.io").unwrap();
+    assert_eq!(target.upstream.as_deref(), Some("docker.io"));
+    assert!(target.route.is_pull());
 }
 
 proptest! {
