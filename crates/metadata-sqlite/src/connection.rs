@@ -19,7 +19,7 @@ const ROWS_AHEAD: usize = 1024;
 /// the file has proved to be ours.
 const WRITER: &str = "
     PRAGMA journal_mode = WAL;         -- readers never wait for the writer, nor it for them
-    PRAGMA synchronous = FULL;         -- a commit that was answered survives a power cut
+    PRAGMA synchronous = FULL;         -- a promise survives a power cut; `writer` says what is one
     PRAGMA temp_store = MEMORY;        -- savepoints never spill to a file
     PRAGMA cache_size = -16384;        -- KiB
     PRAGMA journal_size_limit = 67108864;

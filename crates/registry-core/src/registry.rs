@@ -5,11 +5,13 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{AnonymousAccess, Caller};
 use crate::error::RegistryError;
 use crate::ports::{BlobStore, Metadata, MissingReferences};
+use crate::uploads::WIDE_UPLOADS;
 
 /// What an operator decides about the use cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub struct Registry {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) settings: Settings,
     tasks: TaskTracker,
+    wide_uploads: Arc<Semaphore>,
 }
 
 impl Registry {
@@ -41,6 +44,7 @@ impl Registry {
             blobs,
             settings,
             tasks: TaskTracker::new(),
+            wide_uploads: Arc::new(Semaphore::new(WIDE_UPLOADS)),
         }
     }
 
@@ -67,6 +71,11 @@ impl Registry {
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
         self.tasks.spawn(work).await?
+    }
+
+    /// Permits to take an upload in in wide batches.
+    pub(crate) fn wide_uploads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.wide_uploads)
     }
 
     /// A task that ends with the registry.

@@ -68,7 +68,7 @@ pub(super) static RELEASE: Statement = statement!(
 
 pub(super) static CLAIM: Statement = statement!(
     "upload_claim",
-    "UPDATE uploads SET state = 1, digest = $3, size = $4, lease_until = $5, expires_at = $6
+    "UPDATE uploads SET state = 1, digest = $3, size = $4, committed = $4, lease_until = $5, expires_at = $6
      WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state = 0"
 );
 

@@ -48,7 +48,7 @@ impl UploadStore for SqliteMetadata {
     async fn create_upload(&self, change: &Change, upload: NewUpload) -> Result<(), MetadataError> {
         let create = session::create(&upload, self.now(), &self.lifetimes);
         self.writer
-            .run(Effect::of(change), |transaction| {
+            .run(Effect::loosely_of(change), |transaction| {
                 Box::pin(async move { transaction.run(create).await.map(drop) })
             })
             .await
@@ -77,7 +77,7 @@ impl UploadStore for SqliteMetadata {
             lifetimes: self.lifetimes,
         };
         self.writer
-            .run(Effect::of(change), |transaction| {
+            .run(Effect::loosely_of(change), |transaction| {
                 Box::pin(async move { job.run(transaction).await })
             })
             .await
@@ -88,23 +88,27 @@ impl UploadStore for SqliteMetadata {
         lease: Lease,
         checkpoint: Checkpoint,
     ) -> Result<LeaseHold, MetadataError> {
-        self.hold(lease::checkpoint(
-            lease,
-            checkpoint,
-            self.now(),
-            &self.lifetimes,
-        ))
+        self.hold(
+            Effect::Keep,
+            lease::checkpoint(lease, checkpoint, self.now(), &self.lifetimes),
+        )
         .await
     }
 
     async fn renew_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError> {
-        self.hold(lease::renew(lease, self.now(), &self.lifetimes))
-            .await
+        self.hold(
+            Effect::KeepLoosely,
+            lease::renew(lease, self.now(), &self.lifetimes),
+        )
+        .await
     }
 
     async fn release_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError> {
-        self.hold(lease::release(lease, self.now(), &self.lifetimes))
-            .await
+        self.hold(
+            Effect::KeepLoosely,
+            lease::release(lease, self.now(), &self.lifetimes),
+        )
+        .await
     }
 
     async fn claim_upload(
@@ -113,13 +117,10 @@ impl UploadStore for SqliteMetadata {
         digest: Digest,
         size: u64,
     ) -> Result<LeaseHold, MetadataError> {
-        self.hold(lease::claim(
-            lease,
-            &digest,
-            size,
-            self.now(),
-            &self.lifetimes,
-        ))
+        self.hold(
+            Effect::KeepLoosely,
+            lease::claim(lease, &digest, size, self.now(), &self.lifetimes),
+        )
         .await
     }
 
@@ -175,9 +176,9 @@ impl UploadStore for SqliteMetadata {
 
 impl SqliteMetadata {
     /// Runs a step that changes the session if, and only if, the lease is in force.
-    async fn hold(&self, step: Bound) -> Result<LeaseHold, MetadataError> {
+    async fn hold(&self, effect: Effect, step: Bound) -> Result<LeaseHold, MetadataError> {
         self.writer
-            .run(Effect::Keep, |transaction| {
+            .run(effect, |transaction| {
                 Box::pin(async move {
                     let results = transaction.run(step).await?;
                     let held = results.last().is_some_and(|step| step.changes > 0);

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Transaction;
-use super::job::{Outcome, Queued};
+use super::job::{Outcome, Queued, Sync};
 use crate::cache::Cache;
 use crate::connection::DatabaseLock;
 use crate::error::{BatchError, Fault};
@@ -28,27 +28,54 @@ pub(crate) struct Batches {
     pub(crate) lock: DatabaseLock,
 }
 
+/// The jobs that wait.
+struct Queue {
+    jobs: mpsc::Receiver<Box<dyn Queued>>,
+    /// A job that needs a sync and came up behind ones that do not: it begins the next batch.
+    next: Option<Box<dyn Queued>>,
+}
+
+impl Queue {
+    async fn first(&mut self) -> Option<Box<dyn Queued>> {
+        match self.next.take() {
+            Some(job) => Some(job),
+            None => self.jobs.recv().await,
+        }
+    }
+
+    /// What may still come into a batch: anything if it is synced, else only what needs no sync.
+    fn another(&mut self, sync: Sync) -> Option<Box<dyn Queued>> {
+        let job = self.jobs.try_recv().ok()?;
+        if sync == Sync::Leave && job.sync() == Sync::Wait {
+            self.next = Some(job);
+            return None;
+        }
+        Some(job)
+    }
+}
+
 impl Batches {
     pub(super) async fn run(
         mut self,
-        mut jobs: mpsc::Receiver<Box<dyn Queued>>,
+        jobs: mpsc::Receiver<Box<dyn Queued>>,
         closing: CancellationToken,
     ) {
-        while let Some(Some(job)) = closing.run_until_cancelled(jobs.recv()).await {
-            self.batch(job, &mut jobs).await;
+        let mut queue = Queue { jobs, next: None };
+        while let Some(Some(job)) = closing.run_until_cancelled(queue.first()).await {
+            self.batch(job, &mut queue).await;
         }
         // Takes no more, and does what is there.
-        jobs.close();
-        while let Some(job) = jobs.recv().await {
-            self.batch(job, &mut jobs).await;
+        queue.jobs.close();
+        while let Some(job) = queue.first().await {
+            self.batch(job, &mut queue).await;
         }
         self.transaction.close().await;
         drop(self.lock);
     }
 
-    async fn batch(&mut self, first: Box<dyn Queued>, jobs: &mut mpsc::Receiver<Box<dyn Queued>>) {
+    async fn batch(&mut self, first: Box<dyn Queued>, queue: &mut Queue) {
         let mut batch = Vec::new();
-        let (committed, log_pages) = match self.perform_all(first, jobs, &mut batch).await {
+        let (committed, log_pages) = match self.perform_all(first, queue, &mut batch).await {
             Ok(log_pages) => (self.commit().await, log_pages),
             Err(error) => (Err(error), 0),
         };
@@ -71,12 +98,13 @@ impl Batches {
     async fn perform_all(
         &mut self,
         first: Box<dyn Queued>,
-        jobs: &mut mpsc::Receiver<Box<dyn Queued>>,
+        queue: &mut Queue,
         batch: &mut Vec<Box<dyn Queued>>,
     ) -> Result<i64, BatchError> {
         let until = Instant::now() + BATCH_TIME;
+        let sync = first.sync();
         batch.push(first);
-        let begun = self.transaction.begin().await;
+        let begun = self.transaction.begin(sync).await;
         let log_pages = begun.map_err(|error| BatchError::new("begin a transaction", error))?;
         while let Some(job) = batch.last_mut() {
             let kept = self.transaction.touched();
@@ -88,7 +116,7 @@ impl Batches {
             if batch.len() >= BATCH || Instant::now() >= until {
                 break;
             }
-            let Ok(next) = jobs.try_recv() else {
+            let Some(next) = queue.another(sync) else {
                 break;
             };
             self.transaction.next_job();

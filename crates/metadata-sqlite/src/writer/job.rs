@@ -22,8 +22,20 @@ pub(super) enum Outcome {
     Failed(Fault),
 }
 
+/// What a commit does about the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// Waits until it has everything.
+    Wait,
+    /// Leaves it to the next commit that waits.
+    Leave,
+}
+
 /// A job, whatever its result is.
 pub(super) trait Queued: Send + fmt::Debug {
+    /// Whether it must be on the disk before it is answered.
+    fn sync(&self) -> Sync;
+
     /// Does the work and remembers the result.
     fn perform<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Outcome>;
 
@@ -58,6 +70,13 @@ where
     T: Send,
     F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, MetadataError>> + Send,
 {
+    fn sync(&self) -> Sync {
+        match self.effect {
+            Effect::Keep => Sync::Wait,
+            Effect::KeepLoosely | Effect::TakeBack => Sync::Leave,
+        }
+    }
+
     fn perform<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Outcome> {
         Box::pin(async move {
             if let Some(work) = self.work.take() {
@@ -66,7 +85,7 @@ where
                 self.result = result.unwrap_or_else(|_| Err(WriterError::Panicked.into()));
             }
             match (&self.result, self.effect) {
-                (Ok(_), Effect::Keep) => Outcome::Kept,
+                (Ok(_), Effect::Keep | Effect::KeepLoosely) => Outcome::Kept,
                 (Ok(_), Effect::TakeBack) => Outcome::NotWanted,
                 (Err(error), _) => Outcome::Failed(Fault::of_job(error)),
             }

@@ -3,8 +3,9 @@
 //! Jobs wait in a bounded queue. The writer takes what is there, runs it in one transaction, a
 //! savepoint each, and answers after COMMIT, so that many writes share one sync of the disk
 //! without waiting for each other: while one batch syncs, the next one gathers. A job that fails
-//! is taken back alone; a COMMIT that fails fails every job of its batch. A job that was queued
-//! runs to its end, also if its caller is gone.
+//! is taken back alone; a COMMIT that fails fails every job of its batch. A batch of jobs that
+//! promise nothing is not synced at all. A job that was queued runs to its end, also if its caller
+//! is gone.
 //!
 //! Nothing else writes, so a job's statements see a database that nobody changes meanwhile: what
 //! it checked first still holds when it writes.
@@ -40,7 +41,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether what a job wrote stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
+    /// It stays, and is on the disk before the job is answered.
     Keep,
+    /// It stays whatever happens to the process, but a power cut may undo it together with
+    /// everything after it. For steps that promise a client nothing: opening a session, taking and
+    /// giving up its lease, claiming it. What they lead to is committed for good with all of it.
+    KeepLoosely,
+    /// It does not.
     TakeBack,
 }
 
@@ -50,6 +57,14 @@ impl Effect {
             Self::TakeBack
         } else {
             Self::Keep
+        }
+    }
+
+    /// The same for a step that promises nothing.
+    pub(crate) fn loosely_of(change: &Change) -> Self {
+        match Self::of(change) {
+            Self::Keep => Self::KeepLoosely,
+            other => other,
         }
     }
 }

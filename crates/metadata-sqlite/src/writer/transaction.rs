@@ -9,6 +9,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Connection as _, Either, Executor as _, Row as _, Sqlite, SqliteConnection};
 
+use super::job::Sync;
 use crate::cache::Key;
 use crate::error::failed;
 use crate::metrics::{BEGIN, CHECKPOINT, COMMIT, Metrics, ROLLBACK};
@@ -80,16 +81,21 @@ impl Transaction {
     }
 
     /// Returns how many pages of the log are not in the database yet.
-    pub(super) async fn begin(&mut self) -> sqlx::Result<i64> {
+    pub(super) async fn begin(&mut self, sync: Sync) -> sqlx::Result<i64> {
         self.position = Position::InJob;
         self.touched.clear();
-        let results = self
-            .control(
-                BEGIN,
-                "PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job",
-            )
-            .await?;
-        match results.first().and_then(|log| log.rows.first()) {
+        // NORMAL syncs before a checkpoint only, so that a power cut may undo the last commits,
+        // always from some point on and never in between; FULL syncs each (SQLite, "PRAGMA synchronous").
+        let sql = match sync {
+            Sync::Wait => {
+                "PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job"
+            }
+            Sync::Leave => {
+                "PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job"
+            }
+        };
+        let results = self.control(BEGIN, sql).await?;
+        match results.iter().find_map(|log| log.rows.first()) {
             Some(row) => Ok(row.try_get::<i64, _>(1)? - row.try_get::<i64, _>(2)?),
             None => Ok(0),
         }

@@ -294,8 +294,8 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
     /// Gives the lease up, recording nothing.
     async fn release_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError>;
 
-    /// Claims the leased session for `digest` of `size` bytes, all of them durable; from here on only
-    /// this digest can be published from it.
+    /// Claims the leased session for `digest` of `size` bytes, all of them durable and hence
+    /// committed; from here on only this digest can be published from it.
     async fn claim_upload(
         &self,
         lease: Lease,

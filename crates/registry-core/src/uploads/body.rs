@@ -6,6 +6,7 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use oci_types::ContentRange;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{BodyError, RegistryError};
 
@@ -17,6 +18,10 @@ pub(super) const SMALL: u64 = 256 * 1024;
 /// How much is hashed and written at a time. Two batches of each running upload are in memory:
 /// one on its way to the disk, one on its way from the client.
 const BATCH: usize = 256 * 1024;
+/// The same for as many uploads as may have [`WIDE_UPLOADS`]: fewer changes of threads a byte.
+const WIDE_BATCH: usize = 1024 * 1024;
+/// How many uploads at once may take wide batches, so that memory grows slowly with the others.
+pub(crate) const WIDE_UPLOADS: usize = 4;
 /// Slices of a body shorter than this are gathered, so that a client who sends single bytes
 /// cannot pin a receive buffer with each.
 const SHORT: usize = 4 * 1024;
@@ -66,9 +71,10 @@ impl UploadBody {
         Ok(batch.finish())
     }
 
-    pub(super) fn into_batches(self) -> Batches {
+    pub(super) fn into_batches(self, width: Option<OwnedSemaphorePermit>) -> Batches {
         Batches {
             stream: Some(self.stream),
+            width,
         }
     }
 }
@@ -107,18 +113,24 @@ impl Chunk {
 /// The body, cut into batches.
 pub(super) struct Batches {
     stream: Option<BodyStream>,
+    width: Option<OwnedSemaphorePermit>,
 }
 
 impl Batches {
     /// The next batch; empty at the end of the body.
     pub(super) async fn next(&mut self) -> Result<Vec<Bytes>, BodyError> {
+        let size = if self.width.is_some() {
+            WIDE_BATCH
+        } else {
+            BATCH
+        };
         let mut batch = Batch::default();
         while let Some(stream) = &mut self.stream {
             match stream.next().await {
                 Some(bytes) => batch.push(bytes?),
                 None => self.stream = None,
             }
-            if batch.length >= BATCH {
+            if batch.length >= size {
                 break;
             }
         }
@@ -172,7 +184,7 @@ mod tests {
             }
             parts.push(rest.split_to(length.min(rest.len())));
         }
-        let mut batches = UploadBody::whole(parts).into_batches();
+        let mut batches = UploadBody::whole(parts).into_batches(None);
         let mut got = Vec::new();
         loop {
             let batch = batches.next().await.unwrap();

@@ -64,6 +64,11 @@ impl Registry {
         let progress = self.progress(access, id).await?;
         let size = match progress.state {
             UploadState::Done { digest: done } => return same(done, digest),
+            // Claimed with its bytes in memory, which are gone: only a PUT that brings them again
+            // can complete it.
+            UploadState::Finalizing { size, .. } if size != progress.committed => {
+                return Err(RegistryError::UploadUnknown);
+            }
             UploadState::Finalizing {
                 digest: claimed,
                 size,

@@ -86,7 +86,8 @@ impl Pipeline {
     }
 
     async fn take_batches(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
-        let mut batches = body.into_batches();
+        let width = self.registry.wide_uploads().try_acquire_owned().ok();
+        let mut batches = body.into_batches(width);
         let mut batch = match batches.next().await {
             Ok(batch) => batch,
             Err(error) => return Ok(Intake::Broken(error)),
