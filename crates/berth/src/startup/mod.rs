@@ -1,6 +1,7 @@
 //! Builds the parts from the configuration. Everything that can go wrong on the way is told as a sentence that says
 //! what to do next.
 
+mod active_uploads;
 mod listeners;
 mod readiness;
 mod stores;

@@ -12,6 +12,7 @@ use metadata_sqlite::{OpenOptions, SqliteMetadata};
 use prometheus::Registry;
 use registry_core::ports::{BlobStore, Lifetimes};
 
+use super::active_uploads::ActiveUploads;
 use crate::clock::SystemClock;
 use crate::config::{Configuration, Effective, MetadataUrl};
 
@@ -41,6 +42,7 @@ impl Stores {
         };
         let metadata = Arc::new(SqliteMetadata::open(options).await?);
         let blobs = blob_storage::open(&effective.storage_url().0, metrics).await?;
+        let blobs = ActiveUploads::count(blobs, metrics).context("register metrics")?;
         Ok(Self { metadata, blobs })
     }
 }
