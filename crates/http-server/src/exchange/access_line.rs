@@ -84,10 +84,14 @@ fn user_agent(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(USER_AGENT).cloned()
 }
 
-/// Milliseconds to three places: enough for a look at the log, without a float's tail.
+/// Milliseconds to three places. A whole number of microseconds is divided once, so that the result
+/// is the float nearest to those three places and is printed as them, without a tail.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds are exact in a float for 285 years"
+)]
 fn milliseconds(duration: Duration) -> f64 {
-    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
-        * 1000.0
+    duration.as_micros() as f64 / 1000.0
 }
 
 fn protocol(version: Version) -> &'static str {
@@ -95,5 +99,23 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_2 => "HTTP/2",
         _ => "HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::milliseconds;
+
+    #[test]
+    fn milliseconds_are_printed_with_three_places_at_most() {
+        let long = [11_970, 1_000_001, 3_599_999_999, 86_400_000_001];
+        for microseconds in (0..20_000).chain(long) {
+            let places = format!("{}.{:03}", microseconds / 1000, microseconds % 1000);
+            let expected = places.trim_end_matches('0').trim_end_matches('.');
+            let duration = Duration::from_micros(microseconds) + Duration::from_nanos(999);
+            assert_eq!(milliseconds(duration).to_string(), expected);
+        }
     }
 }
