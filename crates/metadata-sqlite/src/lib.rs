@@ -58,10 +58,11 @@ impl SqliteMetadata {
     /// Closes the database once every write in the queue is durable. Whatever is asked of it
     /// afterwards fails.
     pub async fn close(&self) {
+        // Readers first: whoever closes last moves the log into the database, and they could not.
+        self.readers.close().await;
         self.closing.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.readers.close().await;
     }
 
     fn now(&self) -> Timestamp {

@@ -23,7 +23,11 @@ pub(crate) enum Origin {
 /// Looks at a file without changing it.
 pub(crate) async fn inspect(connection: &mut SqliteConnection) -> sqlx::Result<Origin> {
     let application_id: i64 = scalar(connection, "PRAGMA application_id").await?;
-    let tables: i64 = scalar(connection, "SELECT count(*) FROM sqlite_schema").await?;
+    let tables: i64 = scalar(
+        connection,
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table'",
+    )
+    .await?;
     let has_versions = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
     let has_versions: i64 = scalar(connection, has_versions).await?;
     match (application_id, has_versions) {
