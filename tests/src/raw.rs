@@ -6,7 +6,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{error::Elapsed, timeout},
 };
 
 /// A bare connection to the server.
@@ -71,6 +71,17 @@ impl RawConnection {
     /// Reads one answer; `None` when the server closed without any, or said nothing within the limit.
     pub async fn response(&mut self, limit: Duration) -> Option<RawResponse> {
         timeout(limit, self.read_response()).await.ok().flatten()
+    }
+
+    /// Reads one answer; `None` when the server closed without any.
+    ///
+    /// # Errors
+    /// When it neither answers nor closes within the limit.
+    pub async fn response_or_end(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<RawResponse>, Elapsed> {
+        timeout(limit, self.read_response()).await
     }
 
     /// Reads until the server closes; `None` when it is still open after the limit.
