@@ -1,6 +1,7 @@
 //! What strangers may do where nobody can log in.
 
-use berth_tests::{Document, TestRegistry};
+use berth_tests::{Document, TestRegistry, content::sha256};
+use http::Method;
 
 #[tokio::test]
 async fn pulling_may_be_all() {
@@ -31,7 +32,7 @@ async fn pulling_may_be_all() {
         .expect_error(403, "DENIED");
     let upload = |query: &str| {
         repository
-            .request(http::Method::POST, &format!("blobs/uploads/{query}"))
+            .request(Method::POST, &format!("blobs/uploads/{query}"))
             .send()
     };
     upload("").await.expect_error(403, "DENIED");
@@ -40,7 +41,7 @@ async fn pulling_may_be_all() {
         .expect_error(403, "DENIED");
     let blob = format!("blobs/{}", image.blobs[0].digest);
     repository
-        .request(http::Method::DELETE, &blob)
+        .request(Method::DELETE, &blob)
         .send()
         .await
         .expect_error(403, "DENIED");
@@ -49,20 +50,44 @@ async fn pulling_may_be_all() {
 
 #[tokio::test]
 async fn nothing_may_be_all() {
-    let registry = TestRegistry::builder()
-        .option("--anonymous", "none")
-        .start()
-        .await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let image = Document::image(1);
+    let builder = TestRegistry::builder().data_directory(directory.path());
+    let mut registry = builder.clone().start().await;
+    // What is asked for below is there, so that only the rule can refuse it.
     let repository = registry.repository("team/app");
+    repository.push("1", &image).await;
+    let session = repository.start_upload().await;
+    registry.terminate();
+    registry
+        .wait_for_exit(std::time::Duration::from_secs(20))
+        .await;
+
+    let registry = builder.option("--anonymous", "none").start().await;
+    let (client, repository) = (registry.client(), registry.repository("team/app"));
+    let blob = &image.blobs[0].digest;
+    let mount = format!("blobs/uploads/?mount={blob}&from=team/app");
     for request in [
         repository.get_manifest("1"),
-        repository.get_blob(&Document::image(1).digest),
-        repository.request(http::Method::POST, "blobs/uploads/"),
-        repository.put_manifest("1", &Document::image(1)),
-        registry.client().get("/v2/_catalog"),
+        repository.get_manifest(&image.digest),
+        repository.get_blob(blob),
+        repository.request(Method::GET, "tags/list"),
+        repository.request(Method::GET, &format!("referrers/{}", image.digest)),
+        client.get("/v2/_catalog"),
+        repository.request(Method::POST, "blobs/uploads/"),
+        repository.request(Method::POST, &mount),
+        client.get(&session),
+        repository.patch(&session, b"some"),
+        repository.finish_upload(&session, &sha256(b""), b""),
+        client.delete(&session),
+        repository.put_manifest("2", &image),
+        repository.delete_manifest("1"),
+        repository.delete_manifest(&image.digest),
+        repository.request(Method::DELETE, &format!("blobs/{blob}")),
     ] {
-        let answer = request.send().await;
-        assert!([401, 403, 404].contains(&answer.status()), "{answer:?}");
-        assert!(answer.error_code().is_some(), "{answer:?}");
+        request.send().await.expect_error(403, "DENIED");
+    }
+    for request in [repository.head_manifest("1"), repository.head_blob(blob)] {
+        request.send().await.expect_status(403);
     }
 }
