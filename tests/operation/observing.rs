@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use berth_tests::{Document, TestRegistry, for_each_backend};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 #[tokio::test]
@@ -78,8 +78,95 @@ async fn access_lines(registry: &TestRegistry, id: &str) -> Vec<Value> {
     }
 }
 
+/// The one access line of a request.
+async fn access_line(registry: &TestRegistry, id: &str) -> Value {
+    let mut lines = access_lines(registry, id).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.remove(0)
+}
+
+/// Asserts the fields of a line; those that are null here must be absent.
+#[track_caller]
+fn expect_fields(line: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&line[name], value, "{name} in {line}");
+    }
+    for name in ["duration_ms", "ttfb_ms"] {
+        let printed = line[name].to_string();
+        let places = printed.split_once('.').map_or("", |(_, places)| places);
+        assert!(
+            line[name].is_number() && places.len() <= 3,
+            "{name}: {line}"
+        );
+    }
+    assert_eq!(line["level"], "info", "{line}");
+}
+
 #[tokio::test]
-async fn each_request_is_one_line_without_secrets() {
+async fn each_request_is_one_line_with_what_was_asked_and_answered() {
+    for_each_backend(async |builder| {
+        let registry = builder
+            .environment("BERTH_LOG_FORMAT", "json")
+            .start()
+            .await;
+        let (repository, image) = (registry.repository("team/app"), Document::image(1));
+        repository.push("1", &image).await;
+        let (manifest, blob) = (&image.bytes, &image.blobs[0]);
+
+        let read = repository.get_manifest("1").header("x-request-id", "seen-read");
+        read.send().await.expect_status(200);
+        expect_fields(
+            &access_line(&registry, "seen-read").await,
+            &json!({
+                "method": "GET", "path": "/v2/team/app/manifests/1", "status": 200,
+                "repository": "team/app", "reference": "1", "digest": image.digest,
+                "request_id": "seen-read", "outcome": "complete", "protocol": "HTTP/1.1",
+                "bytes_in": 0, "bytes_out": manifest.len(), "error_code": null,
+            }),
+        );
+
+        let write = repository.put_manifest("2", &image).header("x-request-id", "seen-write");
+        write.send().await.expect_status(201);
+        expect_fields(
+            &access_line(&registry, "seen-write").await,
+            &json!({
+                "method": "PUT", "path": "/v2/team/app/manifests/2", "status": 201,
+                "repository": "team/app", "reference": "2", "digest": image.digest,
+                "request_id": "seen-write", "outcome": "complete",
+                "bytes_in": manifest.len(), "bytes_out": 0, "error_code": null,
+            }),
+        );
+
+        let range = repository.get_blob(&blob.digest).header("range", "bytes=10-29");
+        let range = range.header("x-request-id", "seen-blob").header("user-agent", "test/1");
+        range.send().await.expect_status(206);
+        expect_fields(
+            &access_line(&registry, "seen-blob").await,
+            &json!({
+                "method": "GET", "path": format!("/v2/team/app/blobs/{}", blob.digest), "status": 206,
+                "repository": "team/app", "reference": null, "digest": blob.digest,
+                "request_id": "seen-blob", "user_agent": "test/1", "bytes_in": 0, "bytes_out": 20,
+            }),
+        );
+
+        let missing = repository.get_manifest("absent").header("x-request-id", "seen-missing");
+        let missing = missing.send().await;
+        missing.expect_error(404, "MANIFEST_UNKNOWN");
+        expect_fields(
+            &access_line(&registry, "seen-missing").await,
+            &json!({
+                "method": "GET", "path": "/v2/team/app/manifests/absent", "status": 404,
+                "repository": "team/app", "reference": "absent", "digest": null,
+                "request_id": "seen-missing", "error_code": "MANIFEST_UNKNOWN",
+                "bytes_in": 0, "bytes_out": missing.body().len(),
+            }),
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_has_no_secrets() {
     for_each_backend(async |builder| {
         let registry = builder
             .environment("BERTH_LOG_FORMAT", "json")
@@ -97,12 +184,10 @@ async fn each_request_is_one_line_without_secrets() {
             .await
             .expect_status(200);
 
-        let lines = access_lines(&registry, "seen-4711").await;
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        let line = lines[0].to_string();
-        for word in ["GET", "/v2/team/app/tags/list", "200", "team/app"] {
-            assert!(line.contains(word), "no {word} in {line}");
-        }
+        let line = access_line(&registry, "seen-4711").await;
+        let expected =
+            json!({"path": "/v2/team/app/tags/list", "status": 200, "repository": "team/app"});
+        expect_fields(&line, &expected);
         let log = registry.log();
         for secret in ["sesame", "c2VzYW1lOmhlYWRlcg", "Basic"] {
             assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
@@ -126,8 +211,12 @@ async fn a_fault_of_the_client_is_seen_with_its_code() {
         answer
             .expect_error(400, "NAME_INVALID")
             .expect_header("x-request-id", "seen-4712");
-        let lines = access_lines(&registry, "seen-4712").await;
-        assert!(lines[0].to_string().contains("NAME_INVALID"), "{lines:?}");
+        let line = access_line(&registry, "seen-4712").await;
+        let expected = json!({
+            "method": "GET", "path": "/v2/Bad/tags/list", "status": 400, "repository": null,
+            "request_id": "seen-4712", "error_code": "NAME_INVALID",
+        });
+        expect_fields(&line, &expected);
     })
     .await;
 }
