@@ -1,6 +1,7 @@
-//! What an operation costs in queries, read from the server's own counter. Times differ from machine to machine; counts
-//! do not.
+//! What an operation costs in queries, and what has reached the disk when it is answered, read from the server's own
+//! counters. Times differ from machine to machine; counts do not.
 
+mod durability;
 mod reads;
 mod writes;
 
