@@ -1,6 +1,7 @@
 //! The entrance: the version check that clients begin with, and the page that a person sees.
 
-use berth_tests::for_each_backend;
+use berth_tests::{Document, for_each_backend};
+use http::Method;
 
 #[tokio::test]
 async fn the_version_check_answers_ok() {
@@ -66,6 +67,72 @@ async fn every_answer_carries_a_request_id_and_the_callers_own_is_kept() {
             .send()
             .await;
         named.expect_header("x-request-id", "trace-4711");
+    })
+    .await;
+}
+
+/// What a pull of this image asks for, each meant for the registry of that name.
+fn pulls<'a>(image: &'a Document, namespace: &'a str) -> impl Iterator<Item = String> + 'a {
+    let targets = [
+        "manifests/1".to_owned(),
+        format!("manifests/{}", image.digest),
+        format!("blobs/{}", image.blobs[0].digest),
+        "tags/list".to_owned(),
+        format!("referrers/{}", image.digest),
+    ];
+    targets
+        .into_iter()
+        .map(move |target| format!("{target}?ns={namespace}"))
+}
+
+/// See <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#registry-proxying>.
+#[tokio::test]
+async fn a_pull_meant_for_this_registry_is_served_and_one_for_another_is_not() {
+    for_each_backend(async |builder| {
+        let registry = builder
+            .option("--external-url", "https://registry.example.org")
+            .start()
+            .await;
+        let (repository, image) = (registry.repository("team/app"), Document::image(1));
+        repository.push("1", &image).await;
+        let address = registry.address().to_string();
+        for ours in [
+            address.as_str(),
+            "registry.example.org",
+            "Registry.Example.ORG",
+        ] {
+            for target in pulls(&image, ours) {
+                let answer = repository.request(Method::GET, &target).send().await;
+                answer.expect_status(200);
+            }
+        }
+        for foreign in [
+            "docker.io",
+            "registry.example.org.evil.example",
+            "127.0.0.1",
+        ] {
+            for target in pulls(&image, foreign) {
+                let answer = repository.request(Method::GET, &target).send().await;
+                answer.expect_error(404, "NAME_UNKNOWN");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pull_is_meant_for_the_host_that_it_names_in_its_header_too() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let (repository, image) = (registry.repository("team/app"), Document::image(1));
+        repository.push("1", &image).await;
+        for target in pulls(&image, "mirror.example:5000") {
+            let named = repository.request(Method::GET, &target);
+            let named = named.header("host", "mirror.example:5000");
+            named.send().await.expect_status(200);
+            let unnamed = repository.request(Method::GET, &target);
+            unnamed.send().await.expect_error(404, "NAME_UNKNOWN");
+        }
     })
     .await;
 }

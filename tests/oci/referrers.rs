@@ -91,6 +91,30 @@ async fn an_image_without_artifact_type_is_listed_by_its_config() {
     .await;
 }
 
+/// A plus sign in a query is itself (RFC 3986, section 2.2): only forms write a space that way.
+#[tokio::test]
+async fn a_filter_may_hold_a_plus_sign_as_it_stands() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let (repository, image) = (registry.repository("team/app"), Document::image(1));
+        repository.push("1", &image).await;
+        for kind in ["application/x+json", "application/x"] {
+            repository.push_referrer(&image, kind).await;
+        }
+        for filter in [
+            "application/x+json",
+            "application/x%2Bjson",
+            "application%2Fx+json",
+        ] {
+            let filter = format!("artifactType={filter}");
+            let found = listed(&repository, &image.digest, &filter).await;
+            assert_eq!(found.len(), 1, "{filter}: {found:?}");
+            assert_eq!(found[0]["artifactType"], "application/x+json", "{filter}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_filter_is_applied_and_named() {
     for_each_backend(async |builder| {
