@@ -142,7 +142,9 @@ impl ApiError {
                 RegistryError::BlobReferenced { .. } | RegistryError::ManifestContained { .. },
             ) => reply.header(ALLOW, value("GET, HEAD")),
             Self::Registry(
-                RegistryError::UploadBusy | RegistryError::Metadata(MetadataError::Unavailable(_)),
+                RegistryError::UploadBusy
+                | RegistryError::Overloaded
+                | RegistryError::Metadata(MetadataError::Unavailable(_)),
             ) => reply.header(RETRY_AFTER, value("1")),
             Self::OutOfOrder {
                 name,
@@ -188,7 +190,9 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
             StatusCode::RANGE_NOT_SATISFIABLE,
             ErrorCode::BlobUploadInvalid,
         ),
-        RegistryError::UploadBusy => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+        RegistryError::UploadBusy | RegistryError::Overloaded => {
+            (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
+        }
         RegistryError::ChunkLengthMismatch | RegistryError::DescriptorSizeMismatch { .. } => {
             (StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid)
         }

@@ -57,8 +57,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .foreign_keys(true)
         .busy_timeout(BUSY)
-        // Twice: at the head of a job, and not.
-        .statement_cache_capacity(2 * statement::all().count() + 16)
+        // Each in every position it may have.
+        .statement_cache_capacity(3 * statement::all().count() + 16)
         .row_buffer_size(ROWS_AHEAD)
         .pragma("trusted_schema", "OFF")
         // `metrics` counts and times every statement, and tells of slow ones by name.

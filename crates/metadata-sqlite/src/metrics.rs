@@ -26,10 +26,10 @@ const BATCH_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const SLOW: Duration = Duration::from_millis(200);
 
 /// Statements of the writer that belong to no noun.
-pub(crate) const BEGIN: &str = "begin";
 pub(crate) const COMMIT: &str = "commit";
 pub(crate) const ROLLBACK: &str = "rollback";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+pub(crate) const SYNCHRONOUS: &str = "synchronous";
 
 /// Statements and batches.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Metrics {
         registry.register(Box::new(batch_jobs.clone()))?;
         let statements = statement::all()
             .map(|statement| statement.name)
-            .chain([BEGIN, COMMIT, ROLLBACK, CHECKPOINT])
+            .chain([COMMIT, ROLLBACK, CHECKPOINT, SYNCHRONOUS])
             .map(|name| {
                 (
                     name,

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::error::failed;
 use crate::metrics::Metrics;
-use crate::statement::Bound;
+use crate::statement::{Bound, Position};
 
 /// Runs statements that change nothing.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl Readers {
     pub(crate) async fn row(&self, bound: Bound) -> Result<Option<SqliteRow>, MetadataError> {
         let (name, began) = (bound.statement.name, Instant::now());
         let row = bound
-            .query()
+            .query(Position::InJob)
             .map_err(failed)?
             .fetch_optional(&self.pool)
             .await;
@@ -38,7 +38,11 @@ impl Readers {
     /// Every row.
     pub(crate) async fn rows(&self, bound: Bound) -> Result<Vec<SqliteRow>, MetadataError> {
         let (name, began) = (bound.statement.name, Instant::now());
-        let rows = bound.query().map_err(failed)?.fetch_all(&self.pool).await;
+        let rows = bound
+            .query(Position::InJob)
+            .map_err(failed)?
+            .fetch_all(&self.pool)
+            .await;
         self.metrics.observe(name, began.elapsed());
         rows.map_err(failed)
     }

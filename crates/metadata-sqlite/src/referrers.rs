@@ -4,32 +4,41 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use oci_types::RepositoryName;
-use registry_core::ports::{MetadataError, Referrer, ReferrerIndex, ReferrerQuery};
+use registry_core::ports::{MetadataError, REFERRER_BYTES, Referrer, ReferrerIndex, ReferrerQuery};
 use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteMetadata;
-use crate::rows::{Parsed, digest, media_type, optional, parsed, size, value};
+use crate::rows::{Parsed, digest, media_type, optional, parsed, signed, size, value};
 use crate::statement::{Statement, statement};
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&LIST, &LIST_BY_TYPE];
 
-static LIST: Statement = statement!(
-    "referrer_list",
-    "SELECT id, media_type, digest, size, artifact_type, annotations
-     FROM manifests
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
-       AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL
-     ORDER BY id LIMIT $4"
-);
+/// SQL for a page of referrers that satisfy a condition. Their annotations are measured before any
+/// is read; the page ends with the second entry after the one that exceeds `$5` bytes.
+macro_rules! list {
+    ($name:literal, $condition:literal) => {
+        statement!(
+            $name,
+            "WITH page AS (
+                SELECT id, coalesce(octet_length(annotations), 0) AS bytes FROM manifests
+                WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
+                  AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL",
+            $condition,
+            "   ORDER BY id LIMIT $4
+             ), measured AS (
+                SELECT id, sum(bytes) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS before
+                FROM page
+             )
+             SELECT manifests.id, media_type, digest, size, artifact_type, annotations
+             FROM measured JOIN manifests ON manifests.id = measured.id
+             WHERE coalesce(before, 0) <= $5 ORDER BY measured.id"
+        )
+    };
+}
 
-static LIST_BY_TYPE: Statement = statement!(
-    "referrer_list_by_type",
-    "SELECT id, media_type, digest, size, artifact_type, annotations
-     FROM manifests
-     WHERE repository_id = (SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)
-       AND subject_digest = $2 AND artifact_type = $5 AND id > $3 AND deleted_at IS NULL
-     ORDER BY id LIMIT $4"
-);
+static LIST: Statement = list!("referrer_list", "");
+
+static LIST_BY_TYPE: Statement = list!("referrer_list_by_type", " AND artifact_type = $6 ");
 
 #[async_trait]
 impl ReferrerIndex for SqliteMetadata {
@@ -47,7 +56,8 @@ impl ReferrerIndex for SqliteMetadata {
             .bind(repository.as_str())
             .bind(query.subject.to_bytes())
             .bind(query.after.unwrap_or_default())
-            .bind(query.limit);
+            .bind(query.limit)
+            .bind(signed(REFERRER_BYTES));
         if let Some(artifact_type) = &query.artifact_type {
             list = list.bind(artifact_type.as_str());
         }

@@ -55,6 +55,9 @@ pub enum RegistryError {
     /// Another request writes to the session.
     #[error("another request writes to this upload session; try again")]
     UploadBusy,
+    /// Too many request bodies are in memory already.
+    #[error("the registry holds as many requests as it can; try again")]
+    Overloaded,
     /// `Content-Range` and the body disagree on the length.
     #[error("the body has another length than its Content-Range says")]
     ChunkLengthMismatch,

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod blobs;
+mod buffers;
 mod catalog;
 pub mod change;
 mod error;
@@ -16,6 +17,7 @@ mod tags;
 pub mod testing;
 mod uploads;
 
+pub use buffers::{DEFAULT_BUFFERS, Room};
 pub use error::{BodyError, RegistryError};
 pub use manifests::{ManifestPut, ManifestReceipt};
 pub use precondition::{EntityTags, Precondition};

@@ -42,10 +42,12 @@ impl Precondition {
         if self == Self::default() {
             return Guard::open();
         }
-        let by_tag = matches!(reference, Reference::Tag(_));
+        let reference = reference.clone();
         Guard::new(move |existing: &ExistingManifest| {
-            let tagged = || existing.tags.first().and_then(|(_, digest)| *digest);
-            let current = if by_tag { tagged() } else { existing.digest };
+            let current = match &reference {
+                Reference::Tag(tag) => existing.target(tag),
+                Reference::Digest(_) => existing.digest,
+            };
             self.check(current)
         })
     }

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{AnonymousAccess, Caller};
+use crate::buffers::{Buffers, DEFAULT_BUFFERS, Room};
 use crate::error::RegistryError;
 use crate::ports::{BlobStore, Metadata, MissingReferences};
 use crate::uploads::WIDE_UPLOADS;
@@ -34,6 +35,7 @@ pub struct Registry {
     pub(crate) settings: Settings,
     tasks: TaskTracker,
     wide_uploads: Arc<Semaphore>,
+    buffers: Buffers,
 }
 
 impl Registry {
@@ -45,7 +47,22 @@ impl Registry {
             settings,
             tasks: TaskTracker::new(),
             wide_uploads: Arc::new(Semaphore::new(WIDE_UPLOADS)),
+            buffers: Buffers::new(DEFAULT_BUFFERS),
         }
+    }
+
+    /// The same with another budget for request bodies in memory, in bytes.
+    #[must_use]
+    pub fn with_buffers(self, bytes: u64) -> Self {
+        Self {
+            buffers: Buffers::new(bytes),
+            ..self
+        }
+    }
+
+    /// Room for a request body of this many bytes, which is held in memory until it is dropped.
+    pub async fn reserve(&self, bytes: u64) -> Result<Room, RegistryError> {
+        self.buffers.reserve(bytes).await
     }
 
     /// The settings it was made with.

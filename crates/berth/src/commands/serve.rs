@@ -112,7 +112,8 @@ async fn answer(
         stores.metadata.clone(),
         Arc::clone(&stores.blobs),
         settings(effective),
-    );
+    )
+    .with_buffers(configuration.limits.buffers.bytes());
     let jobs = {
         let (registry, interval) = (registry.clone(), configuration.jobs.interval.duration());
         Background::start(move |shutdown| jobs::run(registry, interval, shutdown))

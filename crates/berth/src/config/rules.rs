@@ -166,6 +166,11 @@ fn orders(effective: &Effective) -> impl Iterator<Item = Problem> {
             "it must be 16MiB or less",
         ),
         (
+            limits.buffers >= limits.manifest_size,
+            "limits.buffers",
+            "it must hold at least one manifest of limits.manifest_size",
+        ),
+        (
             limits.manifest_size.bytes() > 0,
             "limits.manifest_size",
             "it must be 1B or more",

@@ -43,14 +43,11 @@ pub(super) fn publish(tree: &Tree, key: StorageKey, size: u64) -> Result<(), Blo
         file.set_len(size).map_err(fault)?;
         sync_data(&file)?;
     }
-    match rename(tree, key, RenameFlags::NOREPLACE) {
-        Ok(()) => tree.sync(&key::blob_directory(key)),
-        Err(RenameError::Taken) => {
-            confirm(tree, key, size)?;
-            tree.unlink(key::UPLOADS, &key::name(key))
-        }
-        Err(RenameError::Store(error)) => Err(error),
-    }
+    // What a `put` that was interrupted left under the name may be anything; these bytes are
+    // flushed and checked, so they replace it. What is no file of ours is refused all the same.
+    tree.file(&key::blob(key), Access::Read)?;
+    rename(tree, key)?;
+    tree.sync(&key::blob_directory(key))
 }
 
 /// Stores and publishes a small object. Call it with the key's lock held.
@@ -63,14 +60,9 @@ pub(super) fn put(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), B
         let _ = tree.unlink(key::UPLOADS, &key::name(key));
     })?;
     // Replaces: under the same key there can only be the same bytes.
-    match rename(tree, key, RenameFlags::empty()) {
-        Ok(()) => {
-            sync_data(&file)?;
-            tree.sync(&key::blob_directory(key))
-        }
-        Err(RenameError::Taken) => Err(BlobStoreError::Foreign(key::blob(key))),
-        Err(RenameError::Store(error)) => Err(error),
-    }
+    rename(tree, key)?;
+    sync_data(&file)?;
+    tree.sync(&key::blob_directory(key))
 }
 
 /// Makes a file hold these bytes only.
@@ -81,9 +73,17 @@ fn fill(file: &File, bytes: &[Bytes]) -> Result<(), BlobStoreError> {
     write_at(file, 0, bytes).map_err(fault).map(drop)
 }
 
-fn rename(tree: &Tree, key: StorageKey, flags: RenameFlags) -> Result<(), RenameError> {
+fn rename(tree: &Tree, key: StorageKey) -> Result<(), BlobStoreError> {
     let directory = key::blob_directory(key);
-    tree.rename(&key::name(key), [key::UPLOADS, &directory], flags)
+    let renamed = tree.rename(
+        &key::name(key),
+        [key::UPLOADS, &directory],
+        RenameFlags::empty(),
+    );
+    renamed.map_err(|error| match error {
+        RenameError::Taken => BlobStoreError::Foreign(key::blob(key)),
+        RenameError::Store(error) => error,
+    })
 }
 
 /// Agrees that a key is published if it is, with this size.

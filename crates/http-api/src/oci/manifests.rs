@@ -67,7 +67,10 @@ pub(crate) async fn put(
 ) -> Result<Reply, ApiError> {
     let access = call.caller.push_access(&name)?;
     let (head, body) = call.request.into_parts();
-    let payload = extract::manifest_bytes(body, api.registry.settings().max_manifest_bytes).await?;
+    let limit = api.registry.settings().max_manifest_bytes;
+    let length = body.content_length().unwrap_or(limit).min(limit);
+    let _room = api.registry.reserve(length).await?;
+    let payload = extract::manifest_bytes(body, limit).await?;
     let put = ManifestPut {
         media_type: extract::manifest_media_type(&head.headers, &payload)?,
         precondition: extract::precondition(&head.headers),

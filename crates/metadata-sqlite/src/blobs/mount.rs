@@ -6,7 +6,7 @@ use registry_core::ports::{ExistingBlob, MetadataError, Mount, Timestamp};
 
 use super::link_blob;
 use crate::rows::{parsed, signed, size, value};
-use crate::statement::{Statement, statement};
+use crate::statement::{Statement, ensure_repository, statement};
 use crate::writer::Transaction;
 
 /// SQL that tells whether the target `$1` of namespace `$2` holds blob `$3`, and the namespace.
@@ -46,7 +46,11 @@ pub(super) static FIND_IN_NAMESPACE: Statement = statement!(
      WHERE namespaces.name = $2 LIMIT 1"
 );
 
-pub(super) static LINK: Statement = statement!("blob_mount", link_blob!());
+pub(super) static LINK: Statement = statement!(
+    "blob_mount",
+    ensure_repository!(),
+    link_blob!("(SELECT id FROM repositories WHERE path = $1 AND deleted_at IS NULL)")
+);
 
 pub(super) struct Job {
     pub(super) guard: Guard<ExistingBlob>,

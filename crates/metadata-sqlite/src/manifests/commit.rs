@@ -1,12 +1,13 @@
-//! Committing a manifest: two texts of SQL, however much it names. The first looks at everything
-//! the decision needs; the second writes everything. In between stands the decision, and nobody
-//! else writes meanwhile.
+//! Committing a manifest: one text of SQL, however much it names. It looks at everything the
+//! decision needs and then writes everything; where the decision, made on what was found before
+//! the writes, is against it, the writes are taken back. That costs a refused push more, and spares
+//! every other one a round trip.
 //!
 //! CROSS JOIN keeps the order in which tables are written: from one row or one parameter to the
 //! rows it names. The planner does not know how long a parameter's list is, and would rather walk
 //! through all tags or manifests of a repository.
 
-use oci_types::{Digest, Tag};
+use oci_types::{Digest, MediaType, Tag};
 use registry_core::change::Guard;
 use registry_core::ports::{
     ExistingManifest, ManifestCommit, MetadataError, MissingReferences, NewManifest, Timestamp,
@@ -20,12 +21,20 @@ use crate::rows::{digest, json_array, optional, parsed, size, value};
 use crate::statement::{Bound, Statement, ensure_repository, statement};
 use crate::writer::{ResultSet, Transaction};
 
-/// Three answers: the manifest if it is there; what the tags name, for those that are there; the
+/// It answers first: the manifest if it is there; what the tags name, for those that are there; the
 /// references that stand in the way, absent (NULL) or of another size than claimed, by their
-/// position. A child of an
-/// index is a manifest if the repository has it, else a blob, else absent, which is its right.
-pub(super) static CHECK: Statement = statement!(
-    "manifest_commit_check",
+/// position. A child of an index is a manifest if the repository has it, else a blob, else absent,
+/// which is its right.
+///
+/// Then it writes:
+///
+/// 1. Repository and manifest; the same bytes again keep their id and take the new media type.
+/// 2. References: children that are there, everything else as blobs, held where it is linked.
+/// 3. Indexes that waited for this very manifest contain it from now on.
+/// 4. Links the manifest holds need no lease any more.
+/// 5. Tags.
+pub(super) static COMMIT: Statement = statement!(
+    "manifest_commit",
     "SELECT manifests.media_type FROM repositories
      JOIN manifests ON manifests.repository_id = repositories.id
        AND manifests.digest = $3 AND manifests.deleted_at IS NULL
@@ -45,31 +54,7 @@ pub(super) static CHECK: Statement = statement!(
        AND child.digest = reference.digest AND child.deleted_at IS NULL
      LEFT JOIN repository_blobs AS link ON link.repository_id = (SELECT id FROM home)
        AND link.digest = reference.digest AND link.deleted_at IS NULL
-     WHERE CASE WHEN stored IS NULL THEN reference.kind < 2 ELSE stored <> reference.size END;"
-);
-
-/// SQL that points the tags `$10` at the manifest `$3` of repository `$1`.
-macro_rules! write_tags {
-    () => {
-        "INSERT INTO tags (repository_id, name, manifest_id, version)
-         SELECT manifests.repository_id, tag.value, manifests.id, 1
-         FROM repositories
-         CROSS JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = $3
-         CROSS JOIN json_each($10) AS tag
-         WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
-         ON CONFLICT DO UPDATE SET manifest_id = excluded.manifest_id, version = version + 1;"
-    };
-}
-
-pub(super) static WRITE_TAGS: Statement = statement!("manifest_tag", write_tags!());
-
-/// 1. Repository and manifest; the same bytes again keep their id and take the new media type.
-/// 2. References: children that are there, everything else as blobs, held where it is linked.
-/// 3. Indexes that waited for this very manifest contain it from now on.
-/// 4. Links the manifest holds need no lease any more.
-/// 5. Tags.
-pub(super) static WRITE: Statement = statement!(
-    "manifest_commit",
+     WHERE CASE WHEN stored IS NULL THEN reference.kind < 2 ELSE stored <> reference.size END;",
     ensure_repository!(),
     "INSERT INTO manifests (
         repository_id, digest, media_type, size, pushed_at, artifact_type, subject_digest, annotations, payload
@@ -79,7 +64,8 @@ pub(super) static WRITE: Statement = statement!(
         $3, $4, length($8), $11, $5, $6, $7, $8
      )
      ON CONFLICT DO UPDATE SET media_type = excluded.media_type, artifact_type = excluded.artifact_type,
-        subject_digest = excluded.subject_digest, annotations = excluded.annotations, deleted_at = NULL;
+        subject_digest = excluded.subject_digest, annotations = excluded.annotations, deleted_at = NULL
+        WHERE media_type <> excluded.media_type OR deleted_at IS NOT NULL;
 
      WITH reference AS (",
     references!(),
@@ -131,7 +117,13 @@ pub(super) static WRITE: Statement = statement!(
         WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
           AND manifest_blobs.linked IS NOT NULL
      );",
-    write_tags!()
+    "INSERT INTO tags (repository_id, name, manifest_id, version)
+     SELECT manifests.repository_id, tag.value, manifests.id, 1
+     FROM repositories
+     CROSS JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = $3
+     CROSS JOIN json_each($10) AS tag
+     WHERE repositories.path = $1 AND repositories.deleted_at IS NULL
+     ON CONFLICT DO UPDATE SET manifest_id = excluded.manifest_id, version = version + 1;"
 );
 
 pub(super) struct Job {
@@ -140,7 +132,7 @@ pub(super) struct Job {
     pub(super) now: Timestamp,
 }
 
-/// What [`CHECK`] found.
+/// What [`COMMIT`] found before it wrote.
 struct Found {
     media_type: Option<String>,
     existing: ExistingManifest,
@@ -153,30 +145,27 @@ impl Job {
         self,
         transaction: &mut Transaction,
     ) -> Result<ManifestCommit, MetadataError> {
-        let tags = json_array(self.manifest.tags.iter().map(Tag::as_str));
-        let references = parameter(&self.manifest.references);
-        let check = self.bind(&CHECK, None, &references, &tags);
-        let found = self.found(&transaction.run(check).await?)?;
+        let found = self.found(&transaction.run(self.commit()).await?)?;
         if let Some(refused) = self.judge(&found) {
+            transaction.take_back();
             return Ok(refused);
         }
-        if found.media_type.as_deref() == Some(self.manifest.media_type.as_str()) {
-            transaction
-                .run(self.bind(&WRITE_TAGS, None, "[]", &tags))
-                .await?;
-        } else {
-            transaction
-                .run(self.bind(&WRITE, Some(&self.manifest.payload), &references, &tags))
-                .await?;
-            if found.media_type.is_some() {
-                transaction.touch(Key::manifest(
-                    &self.manifest.repository,
-                    &self.manifest.digest,
-                ));
-            }
+        let NewManifest {
+            repository,
+            digest,
+            media_type,
+            tags,
+            ..
+        } = &self.manifest;
+        // What was not there is in no cache.
+        if found
+            .media_type
+            .is_some_and(|before| before != media_type.as_str())
+        {
+            transaction.touch(Key::manifest(repository, digest));
         }
-        for tag in &self.manifest.tags {
-            transaction.touch(Key::tag(&self.manifest.repository, tag));
+        for tag in tags {
+            transaction.touch(Key::tag(repository, tag));
         }
         Ok(ManifestCommit::Committed)
     }
@@ -233,35 +222,24 @@ impl Job {
         Ok(found)
     }
 
-    /// One numbering of parameters for all three texts.
-    fn bind(
-        &self,
-        statement: &'static Statement,
-        payload: Option<&[u8]>,
-        references: &str,
-        tags: &str,
-    ) -> Bound {
+    fn commit(&self) -> Bound {
         let manifest = &self.manifest;
+        let artifact_type = manifest.artifact_type.as_ref().map(MediaType::as_str);
         // Annotations are shown by the list of referrers only, so only those are kept twice.
         let annotations = manifest
             .subject
             .map(|_| serde_json::json!(manifest.annotations).to_string());
-        statement
+        COMMIT
             .bind(manifest.repository.as_str())
             .bind(manifest.repository.namespace())
             .bind(manifest.digest.to_bytes())
             .bind(manifest.media_type.as_str())
-            .bind(
-                manifest
-                    .artifact_type
-                    .as_ref()
-                    .map(oci_types::MediaType::as_str),
-            )
+            .bind(artifact_type)
             .bind(manifest.subject.map(|subject| subject.to_bytes()))
             .bind(annotations)
-            .bind(payload)
-            .bind(references)
-            .bind(tags)
+            .bind(&*manifest.payload)
+            .bind(parameter(&manifest.references))
+            .bind(json_array(manifest.tags.iter().map(Tag::as_str)))
             .bind(self.now.0)
     }
 }

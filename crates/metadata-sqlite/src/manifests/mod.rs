@@ -23,9 +23,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &read::STAT_BY_DIGEST,
     &read::READ_BY_TAG,
     &read::READ_BY_DIGEST,
-    &commit::CHECK,
-    &commit::WRITE,
-    &commit::WRITE_TAGS,
+    &commit::COMMIT,
     &delete::FIND,
     &delete::DELETE,
 ];

@@ -23,23 +23,37 @@ pub(crate) struct Statement {
     /// What the metrics call it.
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,
-    /// The same, at the head of a job that follows another in one transaction.
-    pub(crate) sql_in_next_job: &'static str,
+    /// The same at the head of a transaction.
+    in_first_job: &'static str,
+    /// The same at the head of a job that follows another in one transaction.
+    in_next_job: &'static str,
 }
 
-/// How a job that follows another in one transaction begins: what the other did stays, and what
-/// this one does can be taken back without it.
-pub(crate) const NEXT_JOB_STATEMENTS: usize = 2;
+/// Where in a transaction of the writer a statement stands.
+///
+/// Each job has a savepoint, so that what it does can be taken back without the jobs before it.
+/// What begins a transaction or a job goes to SQLite with the first statement of that job, not
+/// before it: another change of threads would cost as much again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// First of all: it begins the transaction, too.
+    FirstJob,
+    /// First of a job that follows another, whose savepoint it ends.
+    NextJob,
+    /// In the middle of a job, or outside of any transaction.
+    InJob,
+}
 
 /// Makes a [`Statement`] of a name and of literals that are joined to its text. A macro, because
-/// the second text must be constant, too: it is the key of the statement cache.
+/// all three texts must be constant: they are the keys of the statement cache.
 macro_rules! statement {
     ($name:literal, $($sql:tt)+) => {
-        $crate::statement::Statement {
-            name: $name,
-            sql: concat!($($sql)+),
-            sql_in_next_job: concat!("RELEASE job; SAVEPOINT job; ", $($sql)+),
-        }
+        $crate::statement::Statement::new(
+            $name,
+            concat!($($sql)+),
+            concat!("PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job; ", $($sql)+),
+            concat!("RELEASE job; SAVEPOINT job; ", $($sql)+),
+        )
     };
 }
 pub(crate) use statement;
@@ -71,7 +85,33 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     .copied()
 }
 
+impl Position {
+    /// How many results come before those of the statement itself.
+    pub(crate) fn preamble(self) -> usize {
+        match self {
+            Self::FirstJob => 3,
+            Self::NextJob => 2,
+            Self::InJob => 0,
+        }
+    }
+}
+
 impl Statement {
+    /// For [`statement!`] only.
+    pub(crate) const fn new(
+        name: &'static str,
+        sql: &'static str,
+        in_first_job: &'static str,
+        in_next_job: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            sql,
+            in_first_job,
+            in_next_job,
+        }
+    }
+
     /// Begins to bind its arguments, in the order of their numbers.
     pub(crate) fn bind<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(&'static self, value: T) -> Bound {
         self.bound().bind(value)
@@ -103,14 +143,18 @@ impl Bound {
         self
     }
 
-    pub(crate) fn query(self) -> sqlx::Result<Query<'static, Sqlite, SqliteArguments>> {
+    /// The query to send from where it stands.
+    pub(crate) fn query(
+        self,
+        position: Position,
+    ) -> sqlx::Result<Query<'static, Sqlite, SqliteArguments>> {
         let arguments = self.arguments.map_err(sqlx::Error::Encode)?;
-        Ok(sqlx::query_with(self.statement.sql, arguments))
-    }
-
-    pub(crate) fn query_in_next_job(self) -> sqlx::Result<Query<'static, Sqlite, SqliteArguments>> {
-        let arguments = self.arguments.map_err(sqlx::Error::Encode)?;
-        Ok(sqlx::query_with(self.statement.sql_in_next_job, arguments))
+        let sql = match position {
+            Position::FirstJob => self.statement.in_first_job,
+            Position::NextJob => self.statement.in_next_job,
+            Position::InJob => self.statement.sql,
+        };
+        Ok(sqlx::query_with(sql, arguments))
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) async fn expire(
     let results = transaction
         .run(EXPIRE.bind(now.0).bind(limit).bind(FINISHED))
         .await?;
+    let forgotten = results.first().map_or(0, |finished| finished.changes);
     let rows = results
         .last()
         .map_or(&[][..], |ended| ended.rows.as_slice());
@@ -79,5 +80,5 @@ pub(super) async fn expire(
             )
             .await?;
     }
-    Ok(keys.len() as u64)
+    Ok(keys.len() as u64 + forgotten)
 }

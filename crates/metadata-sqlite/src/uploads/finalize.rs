@@ -10,40 +10,42 @@ use crate::rows::{signed, value};
 use crate::statement::{Statement, statement};
 use crate::writer::Transaction;
 
-/// The session, if it is claimed for this digest by this holder; what is known of the blob.
-pub(super) static FIND: Statement = statement!(
-    "upload_finalize_find",
-    "SELECT repositories.path, namespaces.name,
-        EXISTS (
-            SELECT 1 FROM repository_blobs
-            WHERE repository_id = repositories.id AND digest = $3 AND deleted_at IS NULL
-        ),
-        EXISTS (SELECT 1 FROM namespace_blobs WHERE namespace_id = namespaces.id AND digest = $3),
-        EXISTS (SELECT 1 FROM blobs WHERE digest = $3)
-     FROM uploads
-     JOIN repositories ON repositories.id = uploads.repository_id AND repositories.deleted_at IS NULL
-     JOIN namespaces ON namespaces.id = repositories.namespace_id
-     WHERE uploads.id = $1 AND uploads.fence = $2 AND uploads.state = 1 AND uploads.digest = $3
-       AND uploads.lease_until IS NOT NULL"
-);
-
+/// It answers first: what is known of the blob, if the session is claimed for it by this holder.
+/// Then it writes, which is taken back if there was no such answer:
+///
 /// 1. The session is done.
 /// 2. The blob exists; the bytes are this session's unless they were known, and then its own key
 ///    is tombstoned.
 /// 3. The repository holds it.
 pub(super) static FINALIZE: Statement = statement!(
     "upload_finalize",
-    "UPDATE uploads SET state = 9, lease_until = NULL, hash_state = NULL, expires_at = $7 WHERE id = $6;
+    "SELECT
+        EXISTS (
+            SELECT 1 FROM repository_blobs
+            WHERE repository_id = repositories.id AND digest = $3 AND deleted_at IS NULL
+        ),
+        EXISTS (
+            SELECT 1 FROM namespace_blobs
+            WHERE namespace_id = repositories.namespace_id AND digest = $3
+        ),
+        EXISTS (SELECT 1 FROM blobs WHERE digest = $3)
+     FROM uploads
+     JOIN repositories ON repositories.id = uploads.repository_id AND repositories.deleted_at IS NULL
+     WHERE uploads.id = $1 AND uploads.fence = $2 AND uploads.state = 1 AND uploads.digest = $3
+       AND uploads.lease_until IS NOT NULL;
+
+     UPDATE uploads SET state = 9, lease_until = NULL, hash_state = NULL, expires_at = $6 WHERE id = $1;
 
      INSERT INTO blobs (digest, size, storage_key)
-     VALUES ($3, $4, (SELECT storage_key FROM uploads WHERE id = $6))
+     SELECT $3, $4, storage_key FROM uploads WHERE id = $1
      ON CONFLICT (digest) DO NOTHING;
 
      INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT storage_key, $8 FROM uploads WHERE id = $6 AND NOT EXISTS (
+     SELECT storage_key, $7 FROM uploads WHERE id = $1 AND NOT EXISTS (
         SELECT 1 FROM blobs WHERE digest = $3 AND storage_key = uploads.storage_key
-     );",
-    link_blob!()
+     )
+     ON CONFLICT DO NOTHING;",
+    link_blob!("(SELECT repository_id FROM uploads WHERE id = $1)")
 );
 
 pub(super) struct Job {
@@ -63,33 +65,29 @@ impl Job {
             digest,
             size,
         } = self.upload;
-        let (id, digest) = (lease.id.0, digest.to_bytes());
-        let find = FIND
-            .bind(id.as_bytes().as_slice())
+        let finalize = FINALIZE
+            .bind(lease.id.0.as_bytes().as_slice())
             .bind(signed(lease.fence))
-            .bind(digest.as_slice());
-        let Some(row) = transaction.row(find).await? else {
+            .bind(digest.to_bytes())
+            .bind(signed(size))
+            .bind(self.now.plus(self.lifetimes.blob_link).0)
+            .bind(self.now.plus(self.lifetimes.upload_done).0)
+            .bind(self.now.plus(self.lifetimes.tombstone_delay).0);
+        let results = transaction.run(finalize).await?;
+        let Some(row) = results.first().and_then(|found| found.rows.first()) else {
+            transaction.take_back();
             return Ok(Finalization::Lost);
         };
         let existing = ExistingBlob {
-            linked: value(&row, 2)?,
-            charged: value(&row, 3)?,
+            linked: value(row, 0)?,
+            charged: value(row, 1)?,
             size,
         };
         if let Err(refusal) = self.guard.check(&existing) {
+            transaction.take_back();
             return Ok(Finalization::Refused(refusal));
         }
-        let finalize = FINALIZE
-            .bind(value::<&str>(&row, 0)?)
-            .bind(value::<&str>(&row, 1)?)
-            .bind(digest)
-            .bind(signed(size))
-            .bind(self.now.plus(self.lifetimes.blob_link).0)
-            .bind(id.as_bytes().as_slice())
-            .bind(self.now.plus(self.lifetimes.upload_done).0)
-            .bind(self.now.plus(self.lifetimes.tombstone_delay).0);
-        transaction.run(finalize).await?;
-        let known: bool = value(&row, 4)?;
+        let known: bool = value(row, 2)?;
         Ok(if known {
             Finalization::Deduplicated
         } else {

@@ -13,7 +13,7 @@ use super::DONE;
 use crate::rows::{
     algorithm, digest, hash_state, optional, parsed, signed, size, storage_key, value,
 };
-use crate::statement::{Bound, Statement, statement};
+use crate::statement::{Bound, Position, Statement, statement};
 use crate::writer::Transaction;
 
 /// SQL for where a session stands, for when it could not be had.
@@ -80,7 +80,11 @@ pub(super) static VOID: Statement = statement!(
 
 /// Ends the leases of an earlier process, whose holders are gone with it.
 pub(crate) async fn void_leases(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    VOID.bound().query()?.execute(connection).await.map(drop)
+    VOID.bound()
+        .query(Position::InJob)?
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 pub(super) fn checkpoint(

@@ -31,7 +31,6 @@ pub(crate) const STATEMENTS: &[&Statement] = &[
     &lease::RELEASE,
     &lease::CLAIM,
     &lease::VOID,
-    &finalize::FIND,
     &finalize::FINALIZE,
     &end::CANCEL,
     &end::EXPIRE,
@@ -69,6 +68,14 @@ impl UploadStore for SqliteMetadata {
         id: UploadId,
         purpose: UploadPurpose,
     ) -> Result<Acquisition, MetadataError> {
+        // What has recorded bytes may be moved next, so its claim must outlive a power cut; what has
+        // none, or only takes the lease, begins anew after one.
+        let effect = match purpose {
+            UploadPurpose::Finalize { committed: 1.., .. } => Effect::of(change),
+            UploadPurpose::Finalize { .. } | UploadPurpose::Write { .. } => {
+                Effect::loosely_of(change)
+            }
+        };
         let job = lease::Acquire {
             repository: repository.clone(),
             id,
@@ -77,7 +84,7 @@ impl UploadStore for SqliteMetadata {
             lifetimes: self.lifetimes,
         };
         self.writer
-            .run(Effect::loosely_of(change), |transaction| {
+            .run(effect, |transaction| {
                 Box::pin(async move { job.run(transaction).await })
             })
             .await
@@ -118,7 +125,7 @@ impl UploadStore for SqliteMetadata {
         size: u64,
     ) -> Result<LeaseHold, MetadataError> {
         self.hold(
-            Effect::KeepLoosely,
+            Effect::Keep,
             lease::claim(lease, &digest, size, self.now(), &self.lifetimes),
         )
         .await

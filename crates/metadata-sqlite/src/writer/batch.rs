@@ -75,9 +75,9 @@ impl Batches {
 
     async fn batch(&mut self, first: Box<dyn Queued>, queue: &mut Queue) {
         let mut batch = Vec::new();
-        let (committed, log_pages) = match self.perform_all(first, queue, &mut batch).await {
-            Ok(log_pages) => (self.commit().await, log_pages),
-            Err(error) => (Err(error), 0),
+        let committed = match self.perform_all(first, queue, &mut batch).await {
+            Ok(()) => self.commit().await,
+            Err(error) => Err(error),
         };
         if committed.is_err() {
             self.transaction.roll_back().await;
@@ -86,26 +86,25 @@ impl Batches {
         for job in batch {
             job.answer(committed.clone());
         }
-        if log_pages >= LOG_PAGES
+        if self.transaction.log_pages() >= LOG_PAGES
             && let Err(error) = self.transaction.checkpoint().await
         {
             tracing::warn!(%error, "checkpoint the write-ahead log");
         }
     }
 
-    /// Runs the first job and what comes meanwhile, and tells how many pages the log had before.
-    /// An error is that of the whole transaction.
+    /// Runs the first job and what comes meanwhile. An error is that of the whole transaction.
     async fn perform_all(
         &mut self,
         first: Box<dyn Queued>,
         queue: &mut Queue,
         batch: &mut Vec<Box<dyn Queued>>,
-    ) -> Result<i64, BatchError> {
+    ) -> Result<(), BatchError> {
         let until = Instant::now() + BATCH_TIME;
         let sync = first.sync();
         batch.push(first);
-        let begun = self.transaction.begin(sync).await;
-        let log_pages = begun.map_err(|error| BatchError::new("begin a transaction", error))?;
+        let prepared = self.transaction.prepare(sync).await;
+        prepared.map_err(|error| BatchError::new("prepare a transaction", error))?;
         while let Some(job) = batch.last_mut() {
             let kept = self.transaction.touched();
             match job.perform(&mut self.transaction).await {
@@ -122,7 +121,7 @@ impl Batches {
             self.transaction.next_job();
             batch.push(next);
         }
-        Ok(log_pages)
+        Ok(())
     }
 
     /// Takes the last job back. After some faults SQLite has given the whole transaction up by

@@ -85,6 +85,7 @@ where
                 self.result = result.unwrap_or_else(|_| Err(WriterError::Panicked.into()));
             }
             match (&self.result, self.effect) {
+                (Ok(_), _) if transaction.is_unwanted() => Outcome::NotWanted,
                 (Ok(_), Effect::Keep | Effect::KeepLoosely) => Outcome::Kept,
                 (Ok(_), Effect::TakeBack) => Outcome::NotWanted,
                 (Err(error), _) => Outcome::Failed(Fault::of_job(error)),

@@ -45,7 +45,7 @@ pub(crate) enum Effect {
     Keep,
     /// It stays whatever happens to the process, but a power cut may undo it together with
     /// everything after it. For steps that promise a client nothing: opening a session, taking and
-    /// giving up its lease, claiming it. What they lead to is committed for good with all of it.
+    /// giving up its lease. What they lead to is committed for good with all of it.
     KeepLoosely,
     /// It does not.
     TakeBack,

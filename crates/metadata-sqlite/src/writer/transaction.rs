@@ -12,8 +12,8 @@ use sqlx::{Connection as _, Either, Executor as _, Row as _, Sqlite, SqliteConne
 use super::job::Sync;
 use crate::cache::Key;
 use crate::error::failed;
-use crate::metrics::{BEGIN, CHECKPOINT, COMMIT, Metrics, ROLLBACK};
-use crate::statement::{Bound, NEXT_JOB_STATEMENTS};
+use crate::metrics::{CHECKPOINT, COMMIT, Metrics, ROLLBACK, SYNCHRONOUS};
+use crate::statement::{Bound, Position};
 
 /// What one statement of a text did.
 #[derive(Debug, Default)]
@@ -22,22 +22,21 @@ pub(crate) struct ResultSet {
     pub(crate) changes: u64,
 }
 
-/// Where the next statement stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Position {
-    /// In a job that has its savepoint.
-    InJob,
-    /// At the head of a job that follows another and has to set its own.
-    NextJob,
-}
-
 /// The open transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     connection: SqliteConnection,
     metrics: Arc<Metrics>,
+    /// Where the next statement stands.
     position: Position,
+    /// What commits do about the disk at present.
+    sync: Sync,
+    /// Pages of the log that were not in the database when the transaction began.
+    log_pages: i64,
+    /// Keys of the cache that COMMIT will change.
     touched: Vec<Key>,
+    /// The job decided against what it did.
+    unwanted: bool,
 }
 
 impl Transaction {
@@ -45,23 +44,25 @@ impl Transaction {
         Self {
             connection,
             metrics,
-            position: Position::InJob,
+            position: Position::FirstJob,
+            sync: Sync::Wait,
+            log_pages: 0,
             touched: Vec::new(),
+            unwanted: false,
         }
     }
 
     /// Runs a text and returns what each of its statements did.
     pub(crate) async fn run(&mut self, bound: Bound) -> Result<Vec<ResultSet>, MetadataError> {
         let name = bound.statement.name;
-        let (query, skip) = match std::mem::replace(&mut self.position, Position::InJob) {
-            Position::InJob => (bound.query(), 0),
-            Position::NextJob => (bound.query_in_next_job(), NEXT_JOB_STATEMENTS),
-        };
-        let mut results = self
-            .execute(name, query.map_err(failed)?)
-            .await
-            .map_err(failed)?;
-        results.drain(..skip.min(results.len()));
+        let position = self.position;
+        let query = bound.query(position).map_err(failed)?;
+        self.position = Position::InJob;
+        let mut results = self.execute(name, query).await.map_err(failed)?;
+        if position == Position::FirstJob {
+            self.log_pages = log_pages(&results).map_err(failed)?;
+        }
+        results.drain(..position.preamble().min(results.len()));
         Ok(results)
     }
 
@@ -76,34 +77,44 @@ impl Transaction {
         self.touched.push(key);
     }
 
+    /// Takes back what the job does, whatever it answers. So a job may write at once, and look
+    /// at what it found afterwards.
+    pub(crate) fn take_back(&mut self) {
+        self.unwanted = true;
+    }
+
     pub(super) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Returns how many pages of the log are not in the database yet.
-    pub(super) async fn begin(&mut self, sync: Sync) -> sqlx::Result<i64> {
-        self.position = Position::InJob;
+    /// Makes ready for a transaction. It begins with the first statement of the first job.
+    ///
+    /// NORMAL syncs before a checkpoint only, so that a power cut may undo the last commits, always
+    /// from some point on and never in between; FULL syncs each (SQLite, "PRAGMA synchronous").
+    pub(super) async fn prepare(&mut self, sync: Sync) -> sqlx::Result<()> {
+        self.position = Position::FirstJob;
+        self.log_pages = 0;
         self.touched.clear();
-        // NORMAL syncs before a checkpoint only, so that a power cut may undo the last commits,
-        // always from some point on and never in between; FULL syncs each (SQLite, "PRAGMA synchronous").
-        let sql = match sync {
-            Sync::Wait => {
-                "PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job"
-            }
-            Sync::Leave => {
-                "PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job"
-            }
-        };
-        let results = self.control(BEGIN, sql).await?;
-        match results.iter().find_map(|log| log.rows.first()) {
-            Some(row) => Ok(row.try_get::<i64, _>(1)? - row.try_get::<i64, _>(2)?),
-            None => Ok(0),
+        self.unwanted = false;
+        if self.sync == sync {
+            return Ok(());
         }
+        // This pragma takes effect when it is compiled. A cached statement would do nothing.
+        let query = match sync {
+            Sync::Wait => sqlx::query("PRAGMA synchronous = FULL"),
+            Sync::Leave => sqlx::query("PRAGMA synchronous = NORMAL"),
+        };
+        self.execute(SYNCHRONOUS, query.persistent(false)).await?;
+        self.sync = sync;
+        Ok(())
     }
 
-    // Alone: what follows in the same text could fail after the commit took effect.
+    /// Commits what was done, if anything was.
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
-        self.control(COMMIT, "COMMIT").await.map(drop)
+        match self.position {
+            Position::FirstJob => Ok(()),
+            Position::NextJob | Position::InJob => self.control(COMMIT, "COMMIT").await,
+        }
     }
 
     /// Gives the whole transaction up, unless SQLite has done so already.
@@ -118,15 +129,27 @@ impl Transaction {
     pub(super) async fn roll_back_job(&mut self, kept: usize) -> sqlx::Result<()> {
         self.touched.truncate(kept);
         match self.position {
-            // It ran nothing, and the savepoint is still that of the job before it.
-            Position::NextJob => Ok(()),
-            Position::InJob => self.control(ROLLBACK, "ROLLBACK TO job").await.map(drop),
+            // It ran nothing. The savepoint, if there is one, is that of the job before it.
+            Position::FirstJob | Position::NextJob => Ok(()),
+            Position::InJob => self.control(ROLLBACK, "ROLLBACK TO job").await,
         }
     }
 
     /// The next statement belongs to another job.
     pub(super) fn next_job(&mut self) {
-        self.position = Position::NextJob;
+        self.unwanted = false;
+        self.position = match self.position {
+            Position::FirstJob => Position::FirstJob,
+            Position::NextJob | Position::InJob => Position::NextJob,
+        };
+    }
+
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.unwanted
+    }
+
+    pub(super) fn log_pages(&self) -> i64 {
+        self.log_pages
     }
 
     pub(super) fn touched(&self) -> usize {
@@ -141,7 +164,6 @@ impl Transaction {
     pub(super) async fn checkpoint(&mut self) -> sqlx::Result<()> {
         self.control(CHECKPOINT, "PRAGMA wal_checkpoint(PASSIVE)")
             .await
-            .map(drop)
     }
 
     /// Closes the connection. SQLite moves the whole log into the database if it is the last.
@@ -151,12 +173,8 @@ impl Transaction {
         }
     }
 
-    async fn control(
-        &mut self,
-        name: &'static str,
-        sql: &'static str,
-    ) -> sqlx::Result<Vec<ResultSet>> {
-        self.execute(name, sqlx::query(sql)).await
+    async fn control(&mut self, name: &'static str, sql: &'static str) -> sqlx::Result<()> {
+        self.execute(name, sqlx::query(sql)).await.map(drop)
     }
 
     async fn execute(
@@ -190,4 +208,13 @@ impl Transaction {
         }
         Ok(results)
     }
+}
+
+/// What `PRAGMA wal_checkpoint` says at the head of a transaction: pages in the log, and those of
+/// them that are in the database.
+fn log_pages(results: &[ResultSet]) -> sqlx::Result<i64> {
+    let Some(row) = results.first().and_then(|log| log.rows.first()) else {
+        return Ok(0);
+    };
+    Ok(row.try_get::<i64, _>(1)? - row.try_get::<i64, _>(2)?)
 }

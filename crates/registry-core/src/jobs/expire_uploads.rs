@@ -7,7 +7,7 @@ use crate::registry::Registry;
 pub(super) async fn step(registry: &Registry) -> Result<Step, RegistryError> {
     let ended = registry.metadata.expire_uploads(BATCH).await?;
     if ended > 0 {
-        tracing::info!(sessions = ended, "expire uploads");
+        tracing::debug!(sessions = ended, "expire uploads");
     }
     Ok(if ended < u64::from(BATCH) {
         Step::Done

@@ -99,6 +99,14 @@ pub struct ExistingManifest {
     pub tags: Vec<(Tag, Option<Digest>)>,
 }
 
+impl ExistingManifest {
+    /// What a tag of the request names now.
+    pub fn target(&self, tag: &Tag) -> Option<Digest> {
+        let named = self.tags.iter().find(|(name, _)| name == tag);
+        named.and_then(|(_, digest)| *digest)
+    }
+}
+
 /// Outcome of [`ManifestStore::commit_manifest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestCommit {

@@ -26,7 +26,7 @@ pub use manifests::{
     BlobKind, BlobReference, ExistingManifest, ManifestCommit, ManifestDeletion, ManifestStat,
     ManifestStore, MissingReferences, NewManifest, StoredManifest,
 };
-pub use referrers::{Referrer, ReferrerIndex, ReferrerQuery};
+pub use referrers::{REFERRER_BYTES, Referrer, ReferrerIndex, ReferrerQuery};
 pub use storage_deletions::{StorageDeletions, Tombstone};
 pub use tags::{TagDeletion, TagIndex};
 pub use uploads::{

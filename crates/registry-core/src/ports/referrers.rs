@@ -24,6 +24,10 @@ pub struct Referrer {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// How many bytes of annotations one answer gathers. A page is at most as large as the manifests clients
+/// accept, so that reading more would be in vain.
+pub const REFERRER_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Which referrers are wanted.
 #[derive(Debug, Clone)]
 pub struct ReferrerQuery {
@@ -41,6 +45,8 @@ pub struct ReferrerQuery {
 #[async_trait]
 pub trait ReferrerIndex: Send + Sync + std::fmt::Debug {
     /// In the order of their push. An unknown repository has none. One query over an index range.
+    /// Ends early, at most two entries after their annotations together exceed
+    /// [`REFERRER_BYTES`], so that memory does not depend on what was pushed.
     async fn list_referrers(
         &self,
         repository: &RepositoryName,

@@ -260,7 +260,8 @@ pub enum Finalization {
 /// Upload sessions.
 #[async_trait]
 pub trait UploadStore: Send + Sync + fmt::Debug {
-    /// Opens a session. The row exists before any byte is stored, so that no object is an orphan.
+    /// Opens a session. The row exists before any byte is stored, so that no object is an orphan; an
+    /// engine may leave it to the first checkpoint to make the row survive a power cut.
     async fn create_upload(&self, change: &Change, upload: NewUpload) -> Result<(), MetadataError>;
 
     /// Where a session stands; `None` when there is none of this id in this repository.
@@ -323,7 +324,7 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
     ) -> Result<bool, MetadataError>;
 
     /// Ends up to `limit` sessions nobody touched for their lifetime, as cancel does, and forgets
-    /// finished ones. Returns how many ended.
+    /// finished ones. Returns how many ended or were forgotten.
     async fn expire_uploads(&self, limit: u32) -> Result<u64, MetadataError>;
 
     /// Sessions open for more bytes right now, for the metrics.

@@ -18,10 +18,12 @@ pub(super) const SMALL: u64 = 256 * 1024;
 /// How much is hashed and written at a time. Two batches of each running upload are in memory:
 /// one on its way to the disk, one on its way from the client.
 const BATCH: usize = 256 * 1024;
+/// What an upload keeps in memory, in bytes.
+pub(super) const BODY_BUFFERS: u64 = 2 * BATCH as u64;
 /// The same for as many uploads as may have [`WIDE_UPLOADS`]: fewer changes of threads a byte.
 const WIDE_BATCH: usize = 1024 * 1024;
 /// How many uploads at once may take wide batches, so that memory grows slowly with the others.
-pub(crate) const WIDE_UPLOADS: usize = 4;
+pub(crate) const WIDE_UPLOADS: usize = 2;
 /// Slices of a body shorter than this are gathered, so that a client who sends single bytes
 /// cannot pin a receive buffer with each.
 const SHORT: usize = 4 * 1024;

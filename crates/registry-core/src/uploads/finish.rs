@@ -12,7 +12,7 @@ use oci_types::{Algorithm, Digest};
 use super::Acquired;
 use super::body::{Chunk, UploadBody};
 use super::open::check_digest;
-use super::pipeline::{Intake, Pipeline, held};
+use super::pipeline::{Intake, Pipeline, Record, held};
 use crate::access::PushAccess;
 use crate::change::Guard;
 use crate::error::RegistryError;
@@ -78,11 +78,21 @@ impl Registry {
             }
             UploadState::Open => return self.finish_streamed(access, id, digest, chunk).await,
         };
-        let committed = progress.committed;
+        self.publish_session(access, id, digest, size).await
+    }
+
+    /// Publishes a session all of whose bytes are recorded, and are what `digest` names.
+    async fn publish_session(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+        digest: Digest,
+        size: u64,
+    ) -> Result<(), RegistryError> {
         let purpose = UploadPurpose::Finalize {
             digest,
             size,
-            committed,
+            committed: size,
         };
         let upload = match self.acquire(access, id, purpose).await? {
             Acquired::Leased(upload) => upload,
@@ -104,22 +114,24 @@ impl Registry {
         digest: Digest,
         chunk: Chunk,
     ) -> Result<(), RegistryError> {
+        let length = chunk.body.length.unwrap_or_default();
+        self.check_blob_size(0, Some(length))?;
+        let _room = self.reserve(length).await?;
         let range = chunk.range;
         let bytes = chunk.body.collect().await?;
         let whole = check_digest(&bytes, digest);
+        let again = |bytes| Chunk {
+            body: UploadBody::whole(bytes),
+            range,
+        };
         let size = match whole {
             Ok(size) => size,
-            // Perhaps it is not the whole blob but the last chunk of one that is partly here.
             Err(mismatch) => {
-                if self.progress(access, id).await?.committed == 0 {
-                    self.end(access, id).await;
+                if self.end_unwritten(access, id).await? {
                     return Err(mismatch);
                 }
-                let chunk = Chunk {
-                    body: UploadBody::whole(bytes),
-                    range,
-                };
-                return self.finish_streamed(access, id, digest, chunk).await;
+                // Not the whole blob but the last chunk of one that is partly here.
+                return self.finish_streamed(access, id, digest, again(bytes)).await;
             }
         };
         let purpose = UploadPurpose::Finalize {
@@ -131,11 +143,7 @@ impl Registry {
             Ok(Acquired::Leased(upload)) => upload,
             Ok(Acquired::Done(done)) => return same(done, digest),
             Err(RegistryError::UploadOutOfOrder { .. }) => {
-                let chunk = Chunk {
-                    body: UploadBody::whole(bytes),
-                    range,
-                };
-                return self.finish_streamed(access, id, digest, chunk).await;
+                return self.finish_streamed(access, id, digest, again(bytes)).await;
             }
             Err(error) => return Err(error),
         };
@@ -155,21 +163,51 @@ impl Registry {
         let purpose = UploadPurpose::Write {
             expected: chunk.start(),
         };
-        let upload = match self.acquire(access, id, purpose).await? {
-            Acquired::Leased(upload) => upload,
-            Acquired::Done(done) => return same(done, digest),
+        let upload = match self.acquire(access, id, purpose).await {
+            Ok(Acquired::Leased(upload)) => upload,
+            Ok(Acquired::Done(done)) => return same(done, digest),
+            Err(error) => return self.finish_claimed(access, id, digest, error).await,
         };
         let promised = chunk.promised();
-        let taken = self.take_in(&upload, chunk.body, promised).await;
+        // Without a range the client knows no offset to go on from: it sends everything again.
+        let record = match promised {
+            Some(_) => Record::Progress,
+            None => Record::Nothing,
+        };
+        let taken = self.take_in(&upload, chunk.body, promised, record).await;
         let (pipeline, intake) = self.settle(access, &upload, taken).await?;
-        if let Intake::Broken(error) = intake {
-            pipeline.release().await?;
-            return Err(error.into());
-        }
-        let finished = self
-            .finish_pipeline(access, &upload, digest, pipeline)
-            .await;
+        let finished = match (intake, record) {
+            (Intake::Complete, _) => {
+                self.finish_pipeline(access, &upload, digest, pipeline)
+                    .await
+            }
+            (Intake::Broken(error), Record::Progress) => {
+                pipeline.release().await.and(Err(error.into()))
+            }
+            (Intake::Broken(error), Record::Nothing) => Err(error.into()),
+        };
         self.settle(access, &upload, finished).await
+    }
+
+    /// Completes a session that an earlier request claimed for the same digest, with all its bytes, and did not
+    /// finish; anything else answers `refused`.
+    async fn finish_claimed(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+        digest: Digest,
+        refused: RegistryError,
+    ) -> Result<(), RegistryError> {
+        let progress = self.progress(access, id).await?;
+        match progress.state {
+            UploadState::Finalizing {
+                digest: claimed,
+                size,
+            } if claimed == digest && size == progress.committed => {
+                self.publish_session(access, id, digest, size).await
+            }
+            _ => Err(refused),
+        }
     }
 
     /// Checks, claims, publishes and commits what a pipeline took in.
@@ -187,7 +225,7 @@ impl Registry {
             .actual_digest(upload.storage_key, hasher, digest.algorithm())
             .await?;
         if actual != digest {
-            self.end(access, upload.lease.id).await;
+            self.end(access, upload.lease).await;
             return Err(RegistryError::DigestMismatch {
                 expected: digest,
                 actual,
@@ -250,22 +288,32 @@ impl Registry {
         if actual == digest {
             return Ok(progress.committed);
         }
-        self.end(access, id).await;
+        let purpose = UploadPurpose::Write {
+            expected: Some(progress.committed),
+        };
+        if let Acquired::Leased(upload) = self.acquire(access, id, purpose).await? {
+            self.end(access, upload.lease).await;
+        }
         Err(RegistryError::DigestMismatch {
             expected: digest,
             actual,
         })
     }
 
-    /// Ends a session whose content turned out wrong.
-    async fn end(&self, access: &PushAccess, id: UploadId) {
-        if let Err(error) = self
-            .metadata
-            .cancel_upload(access.change(), access.repository(), id)
-            .await
-        {
-            tracing::warn!(upload_id = %id, %error, "cancel upload");
+    /// Ends a session that holds nothing; `false` if it holds something.
+    async fn end_unwritten(
+        &self,
+        access: &PushAccess,
+        id: UploadId,
+    ) -> Result<bool, RegistryError> {
+        let purpose = UploadPurpose::Write { expected: Some(0) };
+        match self.acquire(access, id, purpose).await {
+            Ok(Acquired::Leased(upload)) => self.end(access, upload.lease).await,
+            Ok(Acquired::Done(_)) => return Err(RegistryError::UploadUnknown),
+            Err(RegistryError::UploadOutOfOrder { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         }
+        Ok(true)
     }
 
     /// Publishes bytes that lie in the session's object.

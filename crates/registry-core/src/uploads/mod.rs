@@ -29,10 +29,12 @@ pub(crate) use body::WIDE_UPLOADS;
 pub use body::{BodyStream, Chunk, UploadBody};
 pub use open::{OpenUpload, UploadOpened};
 
-use self::pipeline::{Intake, Pipeline};
+use self::pipeline::{Intake, Pipeline, Record};
 use crate::access::PushAccess;
 use crate::error::RegistryError;
-use crate::ports::{Acquisition, LeasedUpload, UploadId, UploadPurpose, UploadState};
+use crate::ports::{
+    Acquisition, Lease, LeaseHold, LeasedUpload, UploadId, UploadPurpose, UploadState,
+};
 use crate::registry::Registry;
 
 /// How long a request waits for another that writes to the same session.
@@ -100,13 +102,15 @@ impl Registry {
             Acquired::Done(_) => return Err(RegistryError::UploadUnknown),
         };
         let promised = chunk.promised();
-        let taken = self.take_in(&upload, chunk.body, promised).await;
-        match self.settle(access, &upload, taken).await? {
-            (pipeline, Intake::Complete) => pipeline.release().await,
-            (pipeline, Intake::Broken(error)) => {
-                pipeline.release().await?;
-                Err(error.into())
-            }
+        let taken = self
+            .take_in(&upload, chunk.body, promised, Record::Progress)
+            .await;
+        let (pipeline, intake) = self.settle(access, &upload, taken).await?;
+        let released = pipeline.release().await;
+        let committed = self.settle(access, &upload, released).await?;
+        match intake {
+            Intake::Complete => Ok(committed),
+            Intake::Broken(error) => Err(error.into()),
         }
     }
 
@@ -116,9 +120,10 @@ impl Registry {
         upload: &LeasedUpload,
         body: UploadBody,
         promised: Option<u64>,
+        record: Record,
     ) -> Result<(Pipeline, Intake), RegistryError> {
         self.check_blob_size(upload.committed, body.length)?;
-        let mut pipeline = Pipeline::open(self, upload).await?;
+        let mut pipeline = Pipeline::open(self, upload, promised, record).await?;
         let intake = pipeline.take(body).await?;
         let length = pipeline.written() - upload.committed;
         match (&intake, promised) {
@@ -137,21 +142,32 @@ impl Registry {
         upload: &LeasedUpload,
         result: Result<T, RegistryError>,
     ) -> Result<T, RegistryError> {
-        if let Err(error) = &result {
-            let id = upload.lease.id;
-            let settled = match error {
-                RegistryError::BlobTooLarge { .. } => self
-                    .metadata
-                    .cancel_upload(access.change(), access.repository(), id)
-                    .await
-                    .map(drop),
-                _ => self.metadata.release_upload(upload.lease).await.map(drop),
-            };
-            if let Err(error) = settled {
-                tracing::warn!(upload_id = %id, %error, "release upload");
+        match &result {
+            Ok(_) => {}
+            Err(RegistryError::BlobTooLarge { .. }) => self.end(access, upload.lease).await,
+            Err(_) => {
+                if let Err(error) = self.metadata.release_upload(upload.lease).await {
+                    tracing::warn!(upload_id = %upload.lease.id, %error, "release upload");
+                }
             }
         }
         result
+    }
+
+    /// Ends a session whose content turned out wrong, if it is still ours to end.
+    async fn end(&self, access: &PushAccess, lease: Lease) {
+        let ended = match self.metadata.renew_upload(lease).await {
+            Ok(LeaseHold::Held) => self
+                .metadata
+                .cancel_upload(access.change(), access.repository(), lease.id)
+                .await
+                .map(drop),
+            Ok(LeaseHold::Lost) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(upload_id = %lease.id, %error, "end upload");
+        }
     }
 
     /// Acquires a session, waiting a little for one that another request writes to.

@@ -7,7 +7,7 @@ use oci_types::{Algorithm, Digest};
 use uuid::Uuid;
 
 use super::body::UploadBody;
-use super::pipeline::Intake;
+use super::pipeline::{Intake, Record};
 use crate::access::{PullAccess, PushAccess};
 use crate::change::Guard;
 use crate::error::RegistryError;
@@ -112,19 +112,17 @@ impl Registry {
         digest: Digest,
         body: UploadBody,
     ) -> Result<(), RegistryError> {
+        let _room = self.reserve(body.length.unwrap_or_default()).await?;
         let bytes = body.collect().await?;
         let size = check_digest(&bytes, digest)?;
-        let upload = new_upload(
-            access,
-            digest.algorithm(),
-            UploadStart::Finalizing { digest, size },
-        );
+        let start = UploadStart::Finalizing { digest, size };
+        let upload = new_upload(access, digest.algorithm(), start);
         let leased = leased(&upload);
         self.metadata.create_upload(access.change(), upload).await?;
         let stored = self
             .put_and_commit(access, &leased, digest, size, bytes)
             .await;
-        self.settle(access, &leased, stored).await
+        self.abandon(access, &leased, stored).await
     }
 
     async fn store_large(
@@ -136,21 +134,28 @@ impl Registry {
         let upload = new_upload(access, digest.algorithm(), UploadStart::Leased);
         let leased = leased(&upload);
         self.metadata.create_upload(access.change(), upload).await?;
-        let taken = self.take_in(&leased, body, None).await;
-        let stored = match self.settle(access, &leased, taken).await? {
-            (pipeline, Intake::Complete) => {
+        let stored = match self.take_in(&leased, body, None, Record::Nothing).await {
+            Ok((pipeline, Intake::Complete)) => {
                 self.finish_pipeline(access, &leased, digest, pipeline)
                     .await
             }
-            // The client never learnt the session's name, so it cannot resume.
-            (_, Intake::Broken(error)) => {
-                self.metadata
-                    .cancel_upload(access.change(), access.repository(), leased.lease.id)
-                    .await?;
-                Err(error.into())
-            }
+            Ok((_, Intake::Broken(error))) => Err(error.into()),
+            Err(error) => Err(error),
         };
-        self.settle(access, &leased, stored).await
+        self.abandon(access, &leased, stored).await
+    }
+
+    /// After a failure the session is ended: its name was never told, so nobody can go on with it.
+    async fn abandon(
+        &self,
+        access: &PushAccess,
+        upload: &LeasedUpload,
+        result: Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        if result.is_err() {
+            self.end(access, upload.lease).await;
+        }
+        result
     }
 }
 

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::body::{Batches, UploadBody};
+use super::body::{BODY_BUFFERS, UploadBody};
+use crate::buffers::Room;
 use crate::error::{BodyError, RegistryError};
 use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload};
 use crate::registry::Registry;
@@ -30,8 +31,20 @@ pub(super) struct Pipeline {
     checkpoint: Option<JoinHandle<Result<LeaseHold, RegistryError>>>,
     recorded: u64,
     limit: Option<u64>,
+    end: Option<u64>,
+    record: Record,
     lost: CancellationToken,
+    _room: Room,
     renewal: DropGuard,
+}
+
+/// What becomes of bytes that were taken in before a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// They are recorded as they become durable: the client goes on from there.
+    Progress,
+    /// They count only together with the rest: the client sends all of them again.
+    Nothing,
 }
 
 /// How a body came to its end.
@@ -43,10 +56,16 @@ pub(super) enum Intake {
 }
 
 impl Pipeline {
+    /// `promised` is the length of the body as its range has it.
     pub(super) async fn open(
         registry: &Registry,
         upload: &LeasedUpload,
+        promised: Option<u64>,
+        record: Record,
     ) -> Result<Self, RegistryError> {
+        // First of all, so that no wait below can cost the lease.
+        let (lost, renewal) = renew(registry, upload.lease);
+        let room = registry.reserve(BODY_BUFFERS).await?;
         let hasher = match &upload.hash_state {
             Some(state) => Hasher::resume(state)?,
             None => Hasher::new(upload.algorithm),
@@ -55,7 +74,6 @@ impl Pipeline {
             .blobs
             .append(upload.storage_key, upload.committed)
             .await?;
-        let (lost, renewal) = renew(registry, upload.lease);
         Ok(Self {
             registry: registry.clone(),
             lease: upload.lease,
@@ -64,7 +82,10 @@ impl Pipeline {
             checkpoint: None,
             recorded: upload.committed,
             limit: registry.settings.max_blob_bytes,
+            end: promised.map(|length| upload.committed.saturating_add(length)),
+            record,
             lost,
+            _room: room,
             renewal,
         })
     }
@@ -93,8 +114,9 @@ impl Pipeline {
             Err(error) => return Ok(Intake::Broken(error)),
         };
         while !batch.is_empty() {
-            let (stored, next) = self.store_and_read(batch, &mut batches).await;
-            stored?;
+            // A store that fails ends this at once, however slowly the client goes on.
+            let read = async { Ok(batches.next().await) };
+            let ((), next) = tokio::try_join!(self.store(batch), read)?;
             match next {
                 Ok(next) => batch = next,
                 Err(error) => return Ok(Intake::Broken(error)),
@@ -103,21 +125,13 @@ impl Pipeline {
         Ok(Intake::Complete)
     }
 
-    async fn store_and_read(
-        &mut self,
-        batch: Vec<Bytes>,
-        batches: &mut Batches,
-    ) -> (Result<(), RegistryError>, Result<Vec<Bytes>, BodyError>) {
-        tokio::join!(self.store(batch), batches.next())
-    }
-
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), RegistryError> {
         self.check(&batch)?;
         let hashing = spawn_hash(self.hasher.clone(), batch.clone());
         let (hasher, written) = tokio::join!(hashing, self.writer.write(batch));
         written?;
         self.hasher = hasher?;
-        if self.written() - self.recorded >= CHECKPOINT {
+        if self.record == Record::Progress && self.written() - self.recorded >= CHECKPOINT {
             self.begin_checkpoint().await?;
         }
         Ok(())
@@ -128,6 +142,9 @@ impl Pipeline {
             return Err(RegistryError::UploadUnknown);
         }
         let length = self.written() + batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        if self.end.is_some_and(|end| length > end) {
+            return Err(RegistryError::ChunkLengthMismatch);
+        }
         match self.limit {
             Some(limit) if length > limit => Err(RegistryError::BlobTooLarge { limit }),
             _ => Ok(()),

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::values::Span;
 
-/// Work in the background: abandoned uploads are ended, and what nobody can reach any more is deleted from disk.
+/// Work in the background: abandoned uploads are ended, and what they or repeated pushes of the same blob left is
+/// deleted from disk. The space of blobs that were deleted, or that no manifest names, is not given back yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]

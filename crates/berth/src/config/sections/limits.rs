@@ -20,6 +20,9 @@ pub(crate) struct Limits {
     pub(crate) headers: u32,
     /// Path and query of a request; more is answered with 414.
     pub(crate) uri_size: ByteSize,
+    /// Request bodies held in memory at once, all together: half a MiB for each upload that is running, the whole of
+    /// each manifest that is coming in. What finds no room waits 5 seconds and is answered with 429.
+    pub(crate) buffers: ByteSize,
     /// The largest manifest; more is answered with 413.
     pub(crate) manifest_size: ByteSize,
     /// The largest blob; more is answered with 413.
@@ -35,6 +38,7 @@ impl Default for Limits {
             header_size: ByteSize::kib(64),
             headers: 100,
             uri_size: ByteSize::kib(16),
+            buffers: ByteSize::mib(128),
             manifest_size: ByteSize::mib(4),
             blob_size: None,
         }

@@ -16,7 +16,7 @@ pub(crate) struct Uploads {
     pub(crate) lease: Span,
     /// A finished session still answers a repeated request for this long.
     pub(crate) finished_lifetime: Span,
-    /// A blob that no manifest names stays in its repository for this long.
+    /// A blob that no manifest names may be taken out of its repository after this long. Nothing does so yet.
     pub(crate) unreferenced_lifetime: Span,
     /// A client that was told a blob is there has at least this long to push the manifest that names it.
     pub(crate) unreferenced_promise: Span,

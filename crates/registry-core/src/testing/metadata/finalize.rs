@@ -37,7 +37,8 @@ impl Claimed {
         UploadPurpose::Finalize {
             digest: self.digest,
             size: self.size,
-            committed: 0,
+            // Claiming says that all of it is durable.
+            committed: self.size,
         }
     }
 
@@ -289,12 +290,12 @@ pub async fn whoever_repeats_the_digest_takes_over(metadata: &dyn Metadata, cloc
     let other = UploadPurpose::Finalize {
         digest: digest_of(b"other"),
         size: 5,
-        committed: 0,
+        committed: 4,
     };
     for purpose in [
         other,
         UploadPurpose::Write { expected: None },
-        UploadPurpose::Write { expected: Some(0) },
+        UploadPurpose::Write { expected: Some(4) },
     ] {
         assert!(matches!(
             acquire(metadata, &session, purpose).await,
