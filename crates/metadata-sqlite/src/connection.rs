@@ -58,7 +58,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY)
         // Each in every position it may have.
-        .statement_cache_capacity(3 * statement::all().count() + 16)
+        .statement_cache_capacity(4 * statement::all().count() + 16)
         .row_buffer_size(ROWS_AHEAD)
         .pragma("trusted_schema", "OFF")
         // `metrics` counts and times every statement, and tells of slow ones by name.

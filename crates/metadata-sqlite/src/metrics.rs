@@ -29,7 +29,6 @@ const SLOW: Duration = Duration::from_millis(200);
 pub(crate) const COMMIT: &str = "commit";
 pub(crate) const ROLLBACK: &str = "rollback";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
-pub(crate) const SYNCHRONOUS: &str = "synchronous";
 
 /// Statements and batches.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl Metrics {
         registry.register(Box::new(batch_jobs.clone()))?;
         let statements = statement::all()
             .map(|statement| statement.name)
-            .chain([COMMIT, ROLLBACK, CHECKPOINT, SYNCHRONOUS])
+            .chain([COMMIT, ROLLBACK, CHECKPOINT])
             .map(|name| {
                 (
                     name,

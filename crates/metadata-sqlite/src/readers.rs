@@ -27,7 +27,7 @@ impl Readers {
     pub(crate) async fn row(&self, bound: Bound) -> Result<Option<SqliteRow>, MetadataError> {
         let (name, began) = (bound.statement.name, Instant::now());
         let row = bound
-            .query(Position::InJob)
+            .query(Position::Inside)
             .map_err(failed)?
             .fetch_optional(&self.pool)
             .await;
@@ -39,7 +39,7 @@ impl Readers {
     pub(crate) async fn rows(&self, bound: Bound) -> Result<Vec<SqliteRow>, MetadataError> {
         let (name, began) = (bound.statement.name, Instant::now());
         let rows = bound
-            .query(Position::InJob)
+            .query(Position::Inside)
             .map_err(failed)?
             .fetch_all(&self.pool)
             .await;

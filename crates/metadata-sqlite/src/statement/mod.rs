@@ -23,10 +23,20 @@ pub(crate) struct Statement {
     /// What the metrics call it.
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,
-    /// The same at the head of a transaction.
-    in_first_job: &'static str,
-    /// The same at the head of a job that follows another in one transaction.
-    in_next_job: &'static str,
+    /// The same at the head of a transaction that is synced, and of one that is not.
+    first: [&'static str; 2],
+    /// The same at the head of a job that follows another.
+    next: &'static str,
+}
+
+/// What a commit does about the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// Waits until it has everything.
+    Wait,
+    /// Leaves it to the next commit that waits. A power cut may undo the last commits, always from
+    /// some point on and never in between (SQLite, "PRAGMA synchronous", NORMAL).
+    Leave,
 }
 
 /// Where in a transaction of the writer a statement stands.
@@ -37,23 +47,29 @@ pub(crate) struct Statement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
     /// First of all: it begins the transaction, too.
-    FirstJob,
+    First(Sync),
     /// First of a job that follows another, whose savepoint it ends.
-    NextJob,
+    Next,
     /// In the middle of a job, or outside of any transaction.
-    InJob,
+    Inside,
 }
 
 /// Makes a [`Statement`] of a name and of literals that are joined to its text. A macro, because
-/// all three texts must be constant: they are the keys of the statement cache.
+/// all its texts must be constant: they are the keys of the statement cache.
 macro_rules! statement {
     ($name:literal, $($sql:tt)+) => {
-        $crate::statement::Statement::new(
-            $name,
-            concat!($($sql)+),
-            concat!("PRAGMA wal_checkpoint(NOOP); BEGIN IMMEDIATE; SAVEPOINT job; ", $($sql)+),
-            concat!("RELEASE job; SAVEPOINT job; ", $($sql)+),
-        )
+        $crate::statement::Statement::new($name, concat!($($sql)+), [
+            concat!(
+                "PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(NOOP);
+                 BEGIN IMMEDIATE; SAVEPOINT job; ",
+                $($sql)+
+            ),
+            concat!(
+                "PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(NOOP);
+                 BEGIN IMMEDIATE; SAVEPOINT job; ",
+                $($sql)+
+            ),
+        ], concat!("RELEASE job; SAVEPOINT job; ", $($sql)+))
     };
 }
 pub(crate) use statement;
@@ -89,9 +105,9 @@ impl Position {
     /// How many results come before those of the statement itself.
     pub(crate) fn preamble(self) -> usize {
         match self {
-            Self::FirstJob => 3,
-            Self::NextJob => 2,
-            Self::InJob => 0,
+            Self::First(_) => 4,
+            Self::Next => 2,
+            Self::Inside => 0,
         }
     }
 }
@@ -101,14 +117,23 @@ impl Statement {
     pub(crate) const fn new(
         name: &'static str,
         sql: &'static str,
-        in_first_job: &'static str,
-        in_next_job: &'static str,
+        first: [&'static str; 2],
+        next: &'static str,
     ) -> Self {
         Self {
             name,
             sql,
-            in_first_job,
-            in_next_job,
+            first,
+            next,
+        }
+    }
+
+    fn text(&self, position: Position) -> &'static str {
+        match position {
+            Position::First(Sync::Wait) => self.first[0],
+            Position::First(Sync::Leave) => self.first[1],
+            Position::Next => self.next,
+            Position::Inside => self.sql,
         }
     }
 
@@ -149,12 +174,7 @@ impl Bound {
         position: Position,
     ) -> sqlx::Result<Query<'static, Sqlite, SqliteArguments>> {
         let arguments = self.arguments.map_err(sqlx::Error::Encode)?;
-        let sql = match position {
-            Position::FirstJob => self.statement.in_first_job,
-            Position::NextJob => self.statement.in_next_job,
-            Position::InJob => self.statement.sql,
-        };
-        Ok(sqlx::query_with(sql, arguments))
+        Ok(sqlx::query_with(self.statement.text(position), arguments))
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) static VOID: Statement = statement!(
 /// Ends the leases of an earlier process, whose holders are gone with it.
 pub(crate) async fn void_leases(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     VOID.bound()
-        .query(Position::InJob)?
+        .query(Position::Inside)?
         .execute(connection)
         .await
         .map(drop)

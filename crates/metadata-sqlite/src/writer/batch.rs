@@ -7,10 +7,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Transaction;
-use super::job::{Outcome, Queued, Sync};
+use super::job::{Outcome, Queued};
 use crate::cache::Cache;
 use crate::connection::DatabaseLock;
 use crate::error::{BatchError, Fault};
+use crate::statement::Sync;
 
 /// No batch takes more jobs.
 const BATCH: usize = 64;
@@ -103,8 +104,7 @@ impl Batches {
         let until = Instant::now() + BATCH_TIME;
         let sync = first.sync();
         batch.push(first);
-        let prepared = self.transaction.prepare(sync).await;
-        prepared.map_err(|error| BatchError::new("prepare a transaction", error))?;
+        self.transaction.prepare(sync);
         while let Some(job) = batch.last_mut() {
             let kept = self.transaction.touched();
             match job.perform(&mut self.transaction).await {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{Effect, Transaction};
 use crate::error::{BatchError, Fault, WriterError};
+use crate::statement::Sync;
 
 /// What became of a job's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +21,6 @@ pub(super) enum Outcome {
     NotWanted,
     /// They are to be taken back: the job failed.
     Failed(Fault),
-}
-
-/// What a commit does about the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sync {
-    /// Waits until it has everything.
-    Wait,
-    /// Leaves it to the next commit that waits.
-    Leave,
 }
 
 /// A job, whatever its result is.

@@ -9,11 +9,10 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Connection as _, Either, Executor as _, Row as _, Sqlite, SqliteConnection};
 
-use super::job::Sync;
 use crate::cache::Key;
 use crate::error::failed;
-use crate::metrics::{CHECKPOINT, COMMIT, Metrics, ROLLBACK, SYNCHRONOUS};
-use crate::statement::{Bound, Position};
+use crate::metrics::{CHECKPOINT, COMMIT, Metrics, ROLLBACK};
+use crate::statement::{Bound, Position, Sync};
 
 /// What one statement of a text did.
 #[derive(Debug, Default)]
@@ -29,8 +28,6 @@ pub(crate) struct Transaction {
     metrics: Arc<Metrics>,
     /// Where the next statement stands.
     position: Position,
-    /// What commits do about the disk at present.
-    sync: Sync,
     /// Pages of the log that were not in the database when the transaction began.
     log_pages: i64,
     /// Keys of the cache that COMMIT will change.
@@ -44,8 +41,7 @@ impl Transaction {
         Self {
             connection,
             metrics,
-            position: Position::FirstJob,
-            sync: Sync::Wait,
+            position: Position::First(Sync::Wait),
             log_pages: 0,
             touched: Vec::new(),
             unwanted: false,
@@ -57,9 +53,9 @@ impl Transaction {
         let name = bound.statement.name;
         let position = self.position;
         let query = bound.query(position).map_err(failed)?;
-        self.position = Position::InJob;
+        self.position = Position::Inside;
         let mut results = self.execute(name, query).await.map_err(failed)?;
-        if position == Position::FirstJob {
+        if matches!(position, Position::First(_)) {
             self.log_pages = log_pages(&results).map_err(failed)?;
         }
         results.drain(..position.preamble().min(results.len()));
@@ -88,32 +84,18 @@ impl Transaction {
     }
 
     /// Makes ready for a transaction. It begins with the first statement of the first job.
-    ///
-    /// NORMAL syncs before a checkpoint only, so that a power cut may undo the last commits, always
-    /// from some point on and never in between; FULL syncs each (SQLite, "PRAGMA synchronous").
-    pub(super) async fn prepare(&mut self, sync: Sync) -> sqlx::Result<()> {
-        self.position = Position::FirstJob;
+    pub(super) fn prepare(&mut self, sync: Sync) {
+        self.position = Position::First(sync);
         self.log_pages = 0;
         self.touched.clear();
         self.unwanted = false;
-        if self.sync == sync {
-            return Ok(());
-        }
-        // This pragma takes effect when it is compiled. A cached statement would do nothing.
-        let query = match sync {
-            Sync::Wait => sqlx::query("PRAGMA synchronous = FULL"),
-            Sync::Leave => sqlx::query("PRAGMA synchronous = NORMAL"),
-        };
-        self.execute(SYNCHRONOUS, query.persistent(false)).await?;
-        self.sync = sync;
-        Ok(())
     }
 
     /// Commits what was done, if anything was.
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
         match self.position {
-            Position::FirstJob => Ok(()),
-            Position::NextJob | Position::InJob => self.control(COMMIT, "COMMIT").await,
+            Position::First(_) => Ok(()),
+            Position::Next | Position::Inside => self.control(COMMIT, "COMMIT").await,
         }
     }
 
@@ -130,8 +112,8 @@ impl Transaction {
         self.touched.truncate(kept);
         match self.position {
             // It ran nothing. The savepoint, if there is one, is that of the job before it.
-            Position::FirstJob | Position::NextJob => Ok(()),
-            Position::InJob => self.control(ROLLBACK, "ROLLBACK TO job").await,
+            Position::First(_) | Position::Next => Ok(()),
+            Position::Inside => self.control(ROLLBACK, "ROLLBACK TO job").await,
         }
     }
 
@@ -139,8 +121,8 @@ impl Transaction {
     pub(super) fn next_job(&mut self) {
         self.unwanted = false;
         self.position = match self.position {
-            Position::FirstJob => Position::FirstJob,
-            Position::NextJob | Position::InJob => Position::NextJob,
+            first @ Position::First(_) => first,
+            Position::Next | Position::Inside => Position::Next,
         };
     }
 
@@ -213,7 +195,7 @@ impl Transaction {
 /// What `PRAGMA wal_checkpoint` says at the head of a transaction: pages in the log, and those of
 /// them that are in the database.
 fn log_pages(results: &[ResultSet]) -> sqlx::Result<i64> {
-    let Some(row) = results.first().and_then(|log| log.rows.first()) else {
+    let Some(row) = results.get(1).and_then(|log| log.rows.first()) else {
         return Ok(0);
     };
     Ok(row.try_get::<i64, _>(1)? - row.try_get::<i64, _>(2)?)

@@ -76,7 +76,15 @@ impl Database {
             .unwrap();
         let counts = family.get_metric().iter().map(|metric| {
             let name = metric.get_label()[0].value().to_owned();
-            (name, metric.get_counter().get_value() as u64)
+            (
+                name,
+                metric
+                    .get_counter()
+                    .get_value()
+                    .to_string()
+                    .parse()
+                    .unwrap(),
+            )
         });
         counts.collect()
     }

@@ -20,14 +20,12 @@ where
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// In hexadecimal, as the column below.
-fn hex(content: &[u8]) -> String {
-    let bytes = digest_of(content).to_bytes();
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+/// As SQL for a digest column below tells it.
+fn text(content: &[u8]) -> String {
+    digest_of(content).to_string()
 }
 
-const LEASED: &str =
-    "SELECT hex(digest) FROM repository_blobs WHERE expires_at IS NOT NULL ORDER BY 1";
+const LEASED: &str = "SELECT 'sha256:' || lower(hex(substr(digest, 2))) FROM repository_blobs WHERE expires_at IS NOT NULL ORDER BY 1";
 
 #[tokio::test]
 async fn a_namespace_is_charged_once_for_a_blob() {
@@ -72,22 +70,22 @@ async fn a_link_has_a_lease_until_a_manifest_holds_it() {
     let holder = push(&metadata, referring("a/b", "{}", references)).await;
     assert_eq!(
         column::<String>(&mut connection, LEASED).await,
-        [hex(b"loose")]
+        [text(b"loose")]
     );
     // Pushing it again does not give a held link a lease.
     push_blob(&metadata, "a/b", b"one").await;
     assert_eq!(
         column::<String>(&mut connection, LEASED).await,
-        [hex(b"loose")]
+        [text(b"loose")]
     );
 
     metadata
         .delete_manifest(&change(), Guard::open(), &name("a/b"), &holder)
         .await
         .unwrap();
-    let mut held = [hex(b"one"), hex(b"two"), hex(b"child")];
+    let mut held = [text(b"one"), text(b"two"), text(b"child")];
     held.sort_unstable();
-    let queued = "SELECT hex(digest) FROM gc_links ORDER BY 1";
+    let queued = "SELECT 'sha256:' || lower(hex(substr(digest, 2))) FROM gc_links ORDER BY 1";
     assert_eq!(column::<String>(&mut connection, queued).await, held);
 }
 
@@ -145,10 +143,10 @@ async fn a_deleted_blob_is_queued() {
         .await
         .unwrap();
     let mut connection = database.connect().await;
-    let queued = "SELECT hex(digest) FROM gc_blobs";
+    let queued = "SELECT 'sha256:' || lower(hex(substr(digest, 2))) FROM gc_blobs";
     assert_eq!(
         column::<String>(&mut connection, queued).await,
-        [hex(b"blob")]
+        [text(b"blob")]
     );
 }
 
@@ -187,7 +185,7 @@ async fn soft_deleted_rows_are_invisible() {
     .await;
     let mut connection = database.connect().await;
     let mut mark =
-        async |sql: &'static str| drop(sqlx::query(sql).execute(&mut connection).await.unwrap());
+        async |sql: &'static str| sqlx::query(sql).execute(&mut connection).await.unwrap();
 
     mark("UPDATE repository_blobs SET deleted_at = 1").await;
     let found = metadata
