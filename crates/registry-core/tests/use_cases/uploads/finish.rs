@@ -6,10 +6,10 @@ use bytes::Bytes;
 use oci_types::Digest;
 use registry_core::ports::BlobStoreError;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault};
-use registry_core::{BodyError, RegistryError};
+use registry_core::{BodyError, RegistryError, Settings};
 
 use crate::bodies::{LARGE, anywhere, at, broken, pattern, sha256, sha512, unmeasured, whole};
-use crate::registry::TestRegistry;
+use crate::registry::{SETTINGS, TestRegistry};
 
 fn failed() -> BlobStoreFault {
     BlobStoreFault::Before(BlobStoreError::Failed(io::Error::other("on purpose")))
@@ -269,5 +269,27 @@ async fn the_empty_blob_comes_in_by_every_way() {
         assert!(registry.read(&digest).await.unwrap().is_empty());
         registry.sweep().await;
         registry.assert_stored(&[], &[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_last_chunk_that_is_too_large_makes_nothing_visible() {
+    let settings = Settings {
+        max_blob_bytes: Some(1_000),
+        ..SETTINGS
+    };
+    let registry = TestRegistry::with(settings).await;
+    let content = pattern(1, 1_001);
+    let digest = sha256(&content);
+    for committed in [0, 500] {
+        for body in [whole, unmeasured] {
+            let id = registry.session_with(&content.slice(..committed)).await;
+            let last = anywhere(body(&content.slice(committed..)));
+            assert_refused!(
+                registry.finish(id, digest, last).await,
+                RegistryError::BlobTooLarge { limit: 1_000 }
+            );
+            assert_refused!(registry.read(&digest).await, RegistryError::BlobUnknown);
+        }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use registry_core::RegistryError;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault};
 
-use crate::bodies::{LARGE, anywhere, at, coming, pattern, sha256, unmeasured};
+use crate::bodies::{LARGE, anywhere, at, coming, pattern, sha256, unmeasured, whole};
 use crate::registry::{TestRegistry, lifetimes};
 
 #[tokio::test]
@@ -138,4 +138,51 @@ async fn a_request_runs_on_when_its_client_is_gone() {
     let content = [content, end].concat();
     registry.close(id, sha256(&content)).await.unwrap();
     assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+}
+
+#[tokio::test]
+async fn who_closes_a_session_that_is_written_to_harms_nothing() {
+    let registry = TestRegistry::new().await;
+    let content = pattern(1, 2 * LARGE);
+    let digest = sha256(&content);
+    let id = registry.session().await;
+    let (sender, body) = coming();
+    let append = registry.append(id, anywhere(body));
+    let too_early = async {
+        let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
+        sender.send(content.clone()).await.unwrap();
+        writes.notified().await;
+        let end_of_append = async { drop(sender) };
+        tokio::join!(registry.close(id, digest), end_of_append).0
+    };
+    let (append, too_early) = tokio::join!(append, too_early);
+    assert_eq!(append.unwrap(), content.len() as u64);
+    // It saw a session that was still empty, or one that was complete.
+    if let Err(error) = too_early {
+        assert!(
+            matches!(error, RegistryError::UploadOutOfOrder { .. }),
+            "{error:?}"
+        );
+    }
+    registry.close(id, digest).await.unwrap();
+    assert!(registry.read(&digest).await.unwrap() == content);
+}
+
+#[tokio::test]
+async fn of_many_that_finish_a_session_all_are_told_it_is_done() {
+    let registry = TestRegistry::new().await;
+    let content = pattern(1, LARGE);
+    let digest = sha256(&content);
+    for committed in [LARGE, 1_000, 0] {
+        let id = registry.session_with(&content.slice(..committed)).await;
+        let last = content.slice(committed..);
+        let finish = || registry.finish(id, digest, anywhere(whole(&last)));
+        let (first, second, third) = tokio::join!(finish(), finish(), finish());
+        for finished in [first, second, third] {
+            finished.unwrap();
+        }
+        assert!(registry.read(&digest).await.unwrap() == content);
+    }
+    registry.sweep().await;
+    registry.assert_stored(&[], &[LARGE]);
 }
