@@ -20,7 +20,7 @@ SECONDS_EACH ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
 
 .PHONY: help run check test test-long fmt fmt-check clippy deny doc docs tools bench fuzz
-.PHONY: compile-checked compile-tests tools-for-tests
+.PHONY: compile-checked compile-tests fuzz-check tools-for-tests
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ test: ## all tests but the long ones
 	@$(MAKE) -j2 tools-for-tests compile-tests
 	cargo test --workspace
 
-test-long: ## the tests that take minutes: a layer of 1 GiB, storms
+test-long: ## the tests that take minutes: a layer of 1 GiB, a storm of clients and kills
 	@$(MAKE) -j2 tools-for-tests compile-tests
 	cargo test -p berth-tests -- --ignored
 
@@ -73,7 +73,11 @@ compile-tests:
 	cargo test --workspace --no-run
 
 compile-checked:
-	@$(MAKE) -j1 clippy doc compile-tests
+	@$(MAKE) -j1 clippy doc compile-tests fuzz-check
+
+# They are a workspace of their own, which the others do not compile; here only so that they do not rot.
+fuzz-check:
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}" cargo check --locked --manifest-path tests/fuzz/Cargo.toml
 
 bench: ## compare with distribution on this machine
 	@env -u CARGO_TARGET_DIR tests/tools/install bench
