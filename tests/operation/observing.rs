@@ -60,6 +60,36 @@ async fn metrics_carry_the_names_that_dashboards_know() {
     .await;
 }
 
+/// The names of metrics in the tables of a document: what stands in code there, without its labels.
+fn metrics_named_in(document: &str) -> Vec<&str> {
+    let rows = document.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let names = names.map(|name| name.split('{').next().unwrap_or(name));
+    names
+        .filter(|name| name.contains('_') && !name.contains(['/', '.']))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_metric_that_the_documents_name_is_there() {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        let repository = registry.repository("team/app");
+        let image = Document::image(1);
+        repository.push("1", &image).await;
+        repository.expect_manifest("1", &image).await;
+        repository.expect_blob(&image.blobs[0]).await;
+        let text = registry.admin().get("/metrics").send().await;
+        let named = metrics_named_in(include_str!("../../docs/operations.md"));
+        assert!(named.len() >= 8, "the tables are not read: {named:?}");
+        for name in named {
+            let declared = format!("# TYPE {name} ");
+            assert!(text.text().contains(&declared), "no {name}");
+        }
+    })
+    .await;
+}
+
 /// The access lines of a request, once there is one.
 async fn access_lines(registry: &TestRegistry, id: &str) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(20);
