@@ -14,4 +14,5 @@ mod drain;
 mod housekeeping;
 mod observing;
 mod starting;
+mod storm;
 mod tls;
