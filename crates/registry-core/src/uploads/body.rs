@@ -76,6 +76,7 @@ impl UploadBody {
     pub(super) fn into_batches(self, width: Option<OwnedSemaphorePermit>) -> Batches {
         Batches {
             stream: Some(self.stream),
+            error: None,
             width,
         }
     }
@@ -115,25 +116,36 @@ impl Chunk {
 /// The body, cut into batches.
 pub(super) struct Batches {
     stream: Option<BodyStream>,
+    error: Option<BodyError>,
     width: Option<OwnedSemaphorePermit>,
 }
 
 impl Batches {
-    /// The next batch; empty at the end of the body.
+    /// The next batch; empty at the end of the body. What came before a body broke off is a batch,
+    /// too; the error comes after it.
     pub(super) async fn next(&mut self) -> Result<Vec<Bytes>, BodyError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         let size = if self.width.is_some() {
             WIDE_BATCH
         } else {
             BATCH
         };
         let mut batch = Batch::default();
-        while let Some(stream) = &mut self.stream {
+        while batch.length < size
+            && let Some(stream) = &mut self.stream
+        {
             match stream.next().await {
-                Some(bytes) => batch.push(bytes?),
+                Some(Ok(bytes)) => batch.push(bytes),
                 None => self.stream = None,
-            }
-            if batch.length >= size {
-                break;
+                Some(Err(error)) => {
+                    self.stream = None;
+                    if batch.length == 0 {
+                        return Err(error);
+                    }
+                    self.error = Some(error);
+                }
             }
         }
         Ok(batch.finish())

@@ -115,7 +115,10 @@ impl Registry {
         chunk: Chunk,
     ) -> Result<(), RegistryError> {
         let length = chunk.body.length.unwrap_or_default();
-        self.check_blob_size(0, Some(length))?;
+        if self.check_blob_size(0, Some(length)).is_err() {
+            // Refused there, under the session's lease, which ends it.
+            return self.finish_streamed(access, id, digest, chunk).await;
+        }
         let _room = self.reserve(length).await?;
         let range = chunk.range;
         let bytes = chunk.body.collect().await?;
