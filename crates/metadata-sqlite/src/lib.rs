@@ -1,8 +1,8 @@
 //! The metadata ports on SQLite, for a registry of one process.
 //!
-//! - Reads go to a pool of read-only connections, one statement each, or to an exact cache
-//!   ([`cache`](crate) of look-ups) that the writer keeps true.
-//! - Writes are jobs of one writer task, which batches them into transactions.
+//! - Reads go to a pool of read-only connections, one statement each, or to an exact cache of
+//!   look-ups that the writer keeps true (`cache`).
+//! - Writes are jobs of one writer task, which batches them into transactions (`writer`).
 //! - SQL stands in the file of its noun and nowhere else; row values are read in `rows`.
 //!
 //! Statements are constant and checked by tests (each is prepared and its plan explained on the

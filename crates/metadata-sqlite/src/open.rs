@@ -34,7 +34,7 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Clock>,
     /// Where the metrics are registered.
     pub metrics: Registry,
-    /// Connections that read. Each has a thread.
+    /// Connections that read, at least one. Each has a thread.
     pub readers: u32,
     /// Most bytes the cache of look-ups may hold; 0 turns it off.
     pub cache_bytes: usize,
@@ -163,7 +163,7 @@ impl SqliteMetadata {
         uploads::void_leases(&mut connection)
             .await
             .map_err(|error| explain(path, error))?;
-        let pool = connection::readers(path, options.readers)
+        let pool = connection::readers(path, options.readers.max(1))
             .await
             .map_err(|error| explain(path, error))?;
 

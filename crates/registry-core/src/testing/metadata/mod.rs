@@ -1,8 +1,8 @@
 //! What every metadata engine must do, one public function a case.
 //!
 //! An implementation runs them all with [`metadata_contract!`](crate::metadata_contract), on stores
-//! that are fresh and opened with the default [`Lifetimes`]. The cases know the ports only: nothing
-//! of tables, caches or statements.
+//! that are fresh and opened with the default [`Lifetimes`](crate::ports::Lifetimes). The cases
+//! know the ports only: nothing of tables, caches or statements.
 
 #![expect(
     clippy::unwrap_used,
