@@ -27,6 +27,7 @@ const SLOW: Duration = Duration::from_millis(200);
 
 /// Statements of the writer that belong to no noun.
 pub(crate) const COMMIT: &str = "commit";
+pub(crate) const COMMIT_UNSYNCED: &str = "commit_unsynced";
 pub(crate) const ROLLBACK: &str = "rollback";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 
@@ -66,7 +67,7 @@ impl Metrics {
         registry.register(Box::new(batch_jobs.clone()))?;
         let statements = statement::all()
             .map(|statement| statement.name)
-            .chain([COMMIT, ROLLBACK, CHECKPOINT])
+            .chain([COMMIT, COMMIT_UNSYNCED, ROLLBACK, CHECKPOINT])
             .map(|name| {
                 (
                     name,

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Either, Executor as _, Row as _, Sqlite, SqliteConne
 
 use crate::cache::Key;
 use crate::error::failed;
-use crate::metrics::{CHECKPOINT, COMMIT, Metrics, ROLLBACK};
+use crate::metrics::{CHECKPOINT, COMMIT, COMMIT_UNSYNCED, Metrics, ROLLBACK};
 use crate::statement::{Bound, Position, Sync};
 
 /// What one statement of a text did.
@@ -28,6 +28,8 @@ pub(crate) struct Transaction {
     metrics: Arc<Metrics>,
     /// Where the next statement stands.
     position: Position,
+    /// What the commit will do about the disk.
+    sync: Sync,
     /// Pages of the log that were not in the database when the transaction began.
     log_pages: i64,
     /// Keys of the cache that COMMIT will change.
@@ -42,6 +44,7 @@ impl Transaction {
             connection,
             metrics,
             position: Position::First(Sync::Wait),
+            sync: Sync::Wait,
             log_pages: 0,
             touched: Vec::new(),
             unwanted: false,
@@ -86,6 +89,7 @@ impl Transaction {
     /// Makes ready for a transaction. It begins with the first statement of the first job.
     pub(super) fn prepare(&mut self, sync: Sync) {
         self.position = Position::First(sync);
+        self.sync = sync;
         self.log_pages = 0;
         self.touched.clear();
         self.unwanted = false;
@@ -93,9 +97,13 @@ impl Transaction {
 
     /// Commits what was done, if anything was.
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
+        let name = match self.sync {
+            Sync::Wait => COMMIT,
+            Sync::Leave => COMMIT_UNSYNCED,
+        };
         match self.position {
             Position::First(_) => Ok(()),
-            Position::Next | Position::Inside => self.control(COMMIT, "COMMIT").await,
+            Position::Next | Position::Inside => self.control(name, "COMMIT").await,
         }
     }
 

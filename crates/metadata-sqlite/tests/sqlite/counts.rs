@@ -1,13 +1,15 @@
 //! How many round trips to the database an operation takes. COMMIT counts; many jobs share
 //! one, so here each operation is alone.
 
+use oci_types::Algorithm;
 use registry_core::change::Guard;
 use registry_core::ports::{
-    BlobKind, Lifetimes, Lookup, ManifestStore as _, Metadata, MissingReferences, NewManifest,
-    TagIndex as _,
+    BlobIndex as _, BlobKind, Checkpoint, FinishedUpload, Lease, LeaseAfter, Lifetimes, Lookup,
+    ManifestStore as _, Metadata, MissingReferences, NewManifest, TagIndex as _, UploadStart,
+    UploadStore as _,
 };
 use registry_core::testing::metadata::{
-    by_tag, change, digest_of, manifest, name, push, push_blob, reference, tag, tagged,
+    by_tag, change, digest_of, manifest, name, new_upload, push, push_blob, reference, tag, tagged,
 };
 
 use super::Database;
@@ -176,4 +178,78 @@ async fn concurrent_writes_share_commits() {
     let ran = statements(&database, futures_util::future::join_all(pushes)).await;
     let commits = ran.iter().find(|(name, _)| name == "commit").unwrap().1;
     assert!(commits <= 16, "{commits} commits of 64 pushes");
+}
+
+/// What a client was promised is on the disk; what only leads there need not be.
+#[tokio::test]
+async fn promises_are_synced_and_steps_towards_them_are_not() {
+    let database = Database::new();
+    let metadata = database.open().await.unwrap();
+    let (change, repository) = (change(), name("a/b"));
+    let (digest, size) = (digest_of(b"blob"), 4);
+    let upload = new_upload("a/b", UploadStart::Leased);
+    let lease = Lease {
+        id: upload.id,
+        fence: 1,
+    };
+    let checkpoint = Checkpoint {
+        committed: 4,
+        hash_state: blob_hash::Hasher::new(Algorithm::Sha256).state(),
+        lease: LeaseAfter::Keep,
+    };
+    let finished = FinishedUpload {
+        lease,
+        digest,
+        size,
+    };
+    let was_synced = |ran: Vec<(String, u64)>| {
+        let ran: Vec<&str> = ran.iter().map(|(name, _)| name.as_str()).collect();
+        match (ran.contains(&"commit"), ran.contains(&"commit_unsynced")) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => panic!("{ran:?}"),
+        }
+    };
+    macro_rules! step {
+        ($step:expr) => {
+            was_synced(statements(&database, async { assert!($step.await.is_ok()) }).await)
+        };
+    }
+    assert!(!step!(metadata.create_upload(&change, upload)));
+    assert!(!step!(metadata.renew_upload(lease)));
+    assert!(step!(metadata.checkpoint_upload(lease, checkpoint)));
+    assert!(step!(metadata.claim_upload(lease, digest, size)));
+    assert!(step!(metadata.finalize_upload(
+        &change,
+        Guard::open(),
+        finished
+    )));
+    let target = name("a/c");
+    assert!(step!(metadata.mount_blob(
+        &change,
+        Guard::open(),
+        Some(&repository),
+        &target,
+        &digest
+    )));
+    let pushed = tagged("a/b", "{}", &["v1"]);
+    let manifest = pushed.digest;
+    assert!(step!(metadata.commit_manifest(
+        &change,
+        Guard::open(),
+        pushed
+    )));
+    assert!(step!(metadata.delete_tag(
+        &change,
+        Guard::open(),
+        &repository,
+        &tag("v1")
+    )));
+    assert!(step!(metadata.delete_manifest(
+        &change,
+        Guard::open(),
+        &repository,
+        &manifest
+    )));
+    assert!(step!(metadata.delete_blob(&change, &repository, &digest)));
 }
