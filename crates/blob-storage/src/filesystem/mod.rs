@@ -1,7 +1,7 @@
 //! The blob store on a directory: one file an object, named by its key.
 //!
 //! An upload session appends to `uploads/<key>`. Publishing renames that file to
-//! `blobs/<xx>/<key>`; from then on it is never written. `key` draws the tree,
+//! `blobs/<xx>/<key>`; from then on it is never written. A small object is written there at once. `key` draws the tree,
 //! `publish` lists what a crash leaves. Nothing here waits for the disk on a thread
 //! of the runtime.
 
