@@ -397,36 +397,67 @@ impl Route {
 
     /// The manifest it names.
     pub fn reference(&self) -> Option<&Reference> {
-        match self {
-            Self::ReadManifest(_, reference, _)
-            | Self::PutManifest(_, reference, _)
-            | Self::DeleteManifest(_, reference) => Some(reference),
-            _ => None,
-        }
+        self.named().reference
     }
 
     /// The content it names by digest.
     pub fn digest(&self) -> Option<&Digest> {
-        match self {
-            Self::ReadBlob(_, digest, _)
-            | Self::DeleteBlob(_, digest)
-            | Self::FinishUpload(_, _, digest) => Some(digest),
-            Self::ListReferrers(_, page) => Some(&page.subject),
-            _ => self.reference().and_then(|reference| match reference {
-                Reference::Digest(digest) => Some(digest),
-                Reference::Tag(_) => None,
-            }),
-        }
+        self.named().digest
     }
 
     /// The upload session it names.
     pub fn upload(&self) -> Option<UploadId> {
+        self.named().upload
+    }
+
+    fn named(&self) -> Named<'_> {
+        let nothing = Named::default();
         match self {
-            Self::UploadStatus(_, id)
-            | Self::AppendUpload(_, id)
-            | Self::FinishUpload(_, id, _)
-            | Self::CancelUpload(_, id) => Some(*id),
-            _ => None,
+            Self::Welcome
+            | Self::Version
+            | Self::ListRepositories(_)
+            | Self::ListTags(..)
+            | Self::OpenUpload(..) => nothing,
+            Self::ReadManifest(_, reference, _)
+            | Self::PutManifest(_, reference, _)
+            | Self::DeleteManifest(_, reference) => Named {
+                reference: Some(reference),
+                digest: match reference {
+                    Reference::Digest(digest) => Some(digest),
+                    Reference::Tag(_) => None,
+                },
+                ..nothing
+            },
+            Self::ListReferrers(
+                _,
+                ReferrersPage {
+                    subject: digest, ..
+                },
+            )
+            | Self::ReadBlob(_, digest, _)
+            | Self::DeleteBlob(_, digest) => Named {
+                digest: Some(digest),
+                ..nothing
+            },
+            Self::UploadStatus(_, id) | Self::AppendUpload(_, id) | Self::CancelUpload(_, id) => {
+                Named {
+                    upload: Some(*id),
+                    ..nothing
+                }
+            }
+            Self::FinishUpload(_, id, digest) => Named {
+                upload: Some(*id),
+                digest: Some(digest),
+                ..nothing
+            },
         }
     }
+}
+
+/// What of a repository a route names.
+#[derive(Default)]
+struct Named<'a> {
+    reference: Option<&'a Reference>,
+    digest: Option<&'a Digest>,
+    upload: Option<UploadId>,
 }
