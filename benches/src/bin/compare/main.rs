@@ -32,7 +32,7 @@ use clap::Parser as _;
 use crate::machine::Machine;
 use crate::options::{Arguments, Options, Role};
 use crate::report::Report;
-use crate::servers::Side;
+use crate::servers::{Directories, Side};
 use crate::work::Scenario;
 
 fn main() -> Result<ExitCode> {
@@ -53,10 +53,11 @@ fn main() -> Result<ExitCode> {
 
 fn compare(scenarios: &[Box<dyn Scenario>], options: &Options) -> Result<ExitCode> {
     let mut report = begin_report(options)?;
+    let directories = Directories::new(options)?;
     // A long run is not thrown away because one line failed.
     let results = scenarios
         .iter()
-        .flat_map(|scenario| run::measure(scenario.as_ref(), options));
+        .flat_map(|scenario| run::measure(scenario.as_ref(), options, &directories));
     let (lines, failures): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
     report.lines.extend(lines.into_iter().flatten());
     let failures: Vec<_> = failures.into_iter().filter_map(Result::err).collect();

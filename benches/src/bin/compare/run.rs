@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use crate::load::Turn;
 use crate::options::Options;
 use crate::report::Line;
-use crate::servers::{Server, Side};
+use crate::servers::{Directories, Server, Side};
 use crate::work::{Load, Scenario, Work};
 
 /// A server under load, with what its lines need.
@@ -15,7 +15,11 @@ struct Prepared {
 }
 
 /// The lines of one scenario that were asked for, on servers of their own.
-pub(crate) fn measure(scenario: &dyn Scenario, options: &Options) -> Vec<Result<Line>> {
+pub(crate) fn measure(
+    scenario: &dyn Scenario,
+    options: &Options,
+    directories: &Directories,
+) -> Vec<Result<Line>> {
     let works = scenario.works().into_iter().enumerate();
     let works: Vec<(usize, Work)> = works
         .filter(|(_, work)| options.selects(&work.key))
@@ -31,7 +35,9 @@ pub(crate) fn measure(scenario: &dyn Scenario, options: &Options) -> Vec<Result<
     let prepared = sides.into_iter().map(|side| {
         let on = || format!("prepare {} on {}", first.key, side.name());
         eprintln!("{}", on());
-        prepare(scenario, side, options).with_context(on)
+        let server = Server::start(side, options, directories).with_context(on)?;
+        let load = explained(scenario.prepare(&server), &server).with_context(on)?;
+        Ok(Prepared { server, load })
     });
     match prepared.collect::<Result<Vec<Prepared>>>() {
         Err(error) => vec![Err(error)],
@@ -40,12 +46,6 @@ pub(crate) fn measure(scenario: &dyn Scenario, options: &Options) -> Vec<Result<
             .map(|(place, work)| take_turns(place, work, &mut prepared, options.rounds))
             .collect(),
     }
-}
-
-fn prepare(scenario: &dyn Scenario, side: Side, options: &Options) -> Result<Prepared> {
-    let server = Server::start(side, options)?;
-    let load = explained(scenario.prepare(&server), &server)?;
-    Ok(Prepared { server, load })
 }
 
 /// All turns of a line, going round the servers.
@@ -63,7 +63,7 @@ fn take_turns(place: usize, work: Work, prepared: &mut [Prepared], rounds: u32) 
     Ok(Line::new(work, &results))
 }
 
-/// What the server logged goes with its failure: its directory will be gone.
+/// What the server logged goes with its failure: the run's directory will be gone.
 fn explained<T>(result: Result<T>, server: &Server) -> Result<T> {
     result.with_context(|| format!("the server's log ends with:\n{}\n", server.last_lines()))
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use anyhow::Result;
-use tempfile::TempDir;
 
 use super::Side;
 use super::spawn::{Started, printed_address};
@@ -18,8 +17,7 @@ pub(super) struct Launch {
     pub(super) side: Side,
     pub(super) program: PathBuf,
     pub(super) peer_cache: PeerCache,
-    /// Removed with this value.
-    pub(super) directory: TempDir,
+    pub(super) directory: PathBuf,
 }
 
 impl Launch {
@@ -27,7 +25,7 @@ impl Launch {
     pub(super) fn start(&self) -> Result<(Child, SocketAddr)> {
         match self.side {
             Side::Berth => {
-                let data = self.directory.path().join("data");
+                let data = self.directory.join("data");
                 let mut command = self.command();
                 command.args(["serve", "--listen", "127.0.0.1:0"]);
                 command
@@ -37,7 +35,7 @@ impl Launch {
             }
             Side::Floor => {
                 let mut command = self.command();
-                command.arg("floor").arg(self.directory.path());
+                command.arg("floor").arg(&self.directory);
                 self.start_and_read_address(command)
             }
             Side::Distribution => self.start_distribution(),
@@ -46,19 +44,19 @@ impl Launch {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.env_clear().env("HOME", self.directory.path());
+        command.env_clear().env("HOME", &self.directory);
         command
     }
 
     fn start_and_read_address(&self, command: Command) -> Result<(Child, SocketAddr)> {
-        let mut started = Started::new(command, self.directory.path())?;
+        let mut started = Started::new(command, &self.directory)?;
         let address = started.wait_until(printed_address)?;
         Ok((started.into_child(), address))
     }
 
     /// Distribution does not tell which port it took, so one is found for it.
     fn start_distribution(&self) -> Result<(Child, SocketAddr)> {
-        let directory = self.directory.path();
+        let directory = &self.directory;
         let address = TcpListener::bind((LOOPBACK, 0))?.local_addr()?;
         let file = directory.join("registry.yml");
         fs::write(

@@ -4,6 +4,7 @@
 //! request for both registries. None inherits this process's environment, so a variable set for
 //! something else changes no figure.
 
+mod directories;
 mod launch;
 mod spawn;
 
@@ -20,6 +21,7 @@ use serde::Serialize;
 use crate::client::Connection;
 use crate::options::Options;
 use crate::proc::Process;
+pub(crate) use directories::Directories;
 use launch::Launch;
 
 /// How long a server may take to start or to end.
@@ -60,19 +62,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a side on a fresh directory and waits until it answers.
-    pub(crate) fn start(side: Side, options: &Options) -> Result<Self> {
-        let mut place = tempfile::Builder::new();
-        place.prefix("berth-compare-");
-        let directory = match &options.directory {
-            Some(parent) => place.tempdir_in(parent),
-            None => place.tempdir(),
-        }
-        .context("make a fresh directory")?;
+    pub(crate) fn start(side: Side, options: &Options, directories: &Directories) -> Result<Self> {
         let launch = Launch {
             side,
             program: options.program(side)?,
             peer_cache: options.peer_cache,
-            directory,
+            directory: directories.fresh(side)?,
         };
         let (child, address) = launch.start()?;
         let process = Process::of(child.id());
@@ -102,7 +97,7 @@ impl Server {
 
     /// The end of its log.
     pub(crate) fn last_lines(&self) -> String {
-        spawn::last_lines(self.launch.directory.path())
+        spawn::last_lines(&self.launch.directory)
     }
 
     fn terminate(&mut self) -> Result<()> {
@@ -120,10 +115,14 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Its directory goes with it, so there is nothing to end gently for. A server that has ended
-    /// already cannot be killed, which is as good.
+    /// Nobody looks at its data again, so there is nothing to end gently for. A server that has
+    /// ended already cannot be killed, which is as good.
     fn drop(&mut self) {
         let _ended = self.child.kill().and_then(|()| self.child.wait());
+        let directory = &self.launch.directory;
+        if let Err(error) = directories::empty_large_files(directory) {
+            eprintln!("{} keeps its space: {error}", directory.display());
+        }
     }
 }
 

@@ -12,7 +12,10 @@ use crate::load::{self, Done, Limit, Turn};
 use crate::registry::{Pusher, request};
 use crate::servers::{Server, Side};
 
-const LENGTH: usize = 200 * 1024 * 1024;
+const LARGE: usize = 200 * 1024 * 1024;
+
+/// A tenth of it shows whether the last step of a push depends on the length.
+const MEDIUM: usize = LARGE / 10;
 
 const REPOSITORY: &str = "team/large";
 
@@ -23,34 +26,60 @@ const TRANSFERS: u64 = 3;
 #[derive(Debug, Clone, Copy)]
 enum Transfer {
     /// POST, PATCH of a stream of unknown length, PUT: docker, podman and skopeo.
-    PushStreamed,
+    PushMedium,
+    /// The same, ten times as long.
+    PushLarge,
     /// POST, PUT of everything: containerd and BuildKit.
     PushAtOnce,
     Pull,
 }
 
 impl Transfer {
-    const ALL: [Self; 3] = [Self::PushStreamed, Self::PushAtOnce, Self::Pull];
+    const ALL: [Self; 4] = [
+        Self::PushMedium,
+        Self::PushLarge,
+        Self::PushAtOnce,
+        Self::Pull,
+    ];
 
     fn work(self) -> Work {
-        match self {
-            Self::PushStreamed => Work {
-                last_step: Some("its finalize PUT"),
-                ..Work::new(
-                    "push-large",
-                    "push 200 MiB (POST, PATCH, PUT)",
-                    Figure::Volume,
-                )
-            },
-            Self::PushAtOnce => {
-                Work::new("push-large-put", "push 200 MiB (POST, PUT)", Figure::Volume)
-            }
-            Self::Pull => Work::new("pull-large", "pull 200 MiB", Figure::Volume),
+        let (key, title, last_step) = match self {
+            Self::PushMedium => (
+                "push-medium",
+                "push 20 MiB (POST, PATCH, PUT)",
+                Some("its finalize PUT"),
+            ),
+            Self::PushLarge => (
+                "push-large",
+                "push 200 MiB (POST, PATCH, PUT)",
+                Some("its finalize PUT"),
+            ),
+            Self::PushAtOnce => ("push-large-put", "push 200 MiB (POST, PUT)", None),
+            Self::Pull => ("pull-large", "pull 200 MiB", None),
+        };
+        Work {
+            last_step,
+            ..Work::new(key, title, Figure::Volume)
         }
     }
 }
 
-/// Three lines.
+/// What is pushed, by size.
+struct Families {
+    medium: BlobFamily,
+    large: BlobFamily,
+}
+
+impl Families {
+    fn of(&self, transfer: Transfer) -> &BlobFamily {
+        match transfer {
+            Transfer::PushMedium => &self.medium,
+            Transfer::PushLarge | Transfer::PushAtOnce | Transfer::Pull => &self.large,
+        }
+    }
+}
+
+/// Four lines.
 pub(super) struct Large;
 
 impl Scenario for Large {
@@ -63,40 +92,46 @@ impl Scenario for Large {
     }
 
     fn prepare(&self, server: &Server) -> Result<Box<dyn Load>> {
-        let family = BlobFamily::new(LENGTH);
+        let families = Families {
+            medium: BlobFamily::new(MEDIUM),
+            large: BlobFamily::new(LARGE),
+        };
         if server.side == Side::Floor {
-            return Ok(Box::new(FloorLoad { family }));
+            return Ok(Box::new(FloorLoad { families }));
         }
         let mut pusher = Pusher::new(server.connect()?);
-        let digest = pusher.push_blob(REPOSITORY, &family)?;
+        let digest = pusher.push_blob(REPOSITORY, &families.large)?;
         let pull = request("GET", &format!("/v2/{REPOSITORY}/blobs/{digest}"));
         let response = pusher.connection().exchange(&pull, Answer::WithBody)?;
         ensure!(
             digest_of(response.body) == digest,
             "a large blob came back changed"
         );
-        Ok(Box::new(LargeLoad { family, pull }))
+        Ok(Box::new(LargeLoad { families, pull }))
     }
 }
 
 struct LargeLoad {
-    family: BlobFamily,
+    families: Families,
     pull: Vec<u8>,
 }
 
 impl Load for LargeLoad {
     fn turn(&mut self, work: usize, server: &mut Server) -> Result<Turn> {
         let transfer = Transfer::ALL[work];
+        let family = self.families.of(transfer);
         let mut client = [Pusher::new(server.connect()?)];
         load::drive(
             server,
             &mut client,
             Limit::Operations(TRANSFERS),
             |pusher| match transfer {
-                Transfer::PushStreamed => push_streamed(pusher, REPOSITORY, &self.family),
+                Transfer::PushMedium | Transfer::PushLarge => {
+                    push_streamed(pusher, REPOSITORY, family)
+                }
                 Transfer::PushAtOnce => {
-                    pusher.push_blob(REPOSITORY, &self.family)?;
-                    moved(self.family.length())
+                    pusher.push_blob(REPOSITORY, family)?;
+                    moved(family.length())
                 }
                 Transfer::Pull => {
                     pusher.connection().send(&self.pull)?;
@@ -137,43 +172,45 @@ fn moved(length: usize) -> Result<Done> {
 
 /// The same bytes in the floor's own protocol.
 struct FloorLoad {
-    family: BlobFamily,
+    families: Families,
 }
 
 impl Load for FloorLoad {
     fn turn(&mut self, work: usize, server: &mut Server) -> Result<Turn> {
-        if matches!(Transfer::ALL[work], Transfer::Pull) {
-            self.push(&mut server.connect()?)?;
+        let transfer = Transfer::ALL[work];
+        let family = self.families.of(transfer);
+        if matches!(transfer, Transfer::Pull) {
+            push(&mut server.connect()?, family)?;
         }
         let mut client = [server.connect()?];
         load::drive(
             server,
             &mut client,
             Limit::Operations(TRANSFERS),
-            |connection| match Transfer::ALL[work] {
-                Transfer::PushStreamed | Transfer::PushAtOnce => self.push(connection),
+            |connection| match transfer {
+                Transfer::PushMedium | Transfer::PushLarge | Transfer::PushAtOnce => {
+                    push(connection, family)
+                }
                 Transfer::Pull => pull(connection),
             },
         )
     }
 }
 
-impl FloorLoad {
-    fn push(&self, connection: &mut Connection) -> Result<Done> {
-        let blob: Blob = self.family.blob();
-        connection.send(&[floor::PUSH])?;
-        connection.send(&u64::try_from(self.family.length())?.to_le_bytes())?;
-        for piece in self.family.pieces(&blob) {
-            connection.send(piece)?;
-        }
-        let mut hash = [0; 32];
-        connection.read_exact(&mut hash)?;
-        ensure!(
-            digest_text(&hash) == blob.digest,
-            "the floor hashed other bytes"
-        );
-        moved(self.family.length())
+fn push(connection: &mut Connection, family: &BlobFamily) -> Result<Done> {
+    let blob: Blob = family.blob();
+    connection.send(&[floor::PUSH])?;
+    connection.send(&u64::try_from(family.length())?.to_le_bytes())?;
+    for piece in family.pieces(&blob) {
+        connection.send(piece)?;
     }
+    let mut hash = [0; 32];
+    connection.read_exact(&mut hash)?;
+    ensure!(
+        digest_text(&hash) == blob.digest,
+        "the floor hashed other bytes"
+    );
+    moved(family.length())
 }
 
 fn pull(connection: &mut Connection) -> Result<Done> {
