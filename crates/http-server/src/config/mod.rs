@@ -26,6 +26,7 @@ pub struct ServerConfig {
     /// The slowest request body that is put up with.
     pub body_pace: BodyPace,
     /// How long a client may go without taking a single byte of a response that waits for it.
+    /// On HTTP/2 each stream is held to it, for every 64 KiB, and is reset without the others.
     #[serde(with = "human_duration")]
     #[schemars(with = "String")]
     pub response_stall_timeout: Duration,

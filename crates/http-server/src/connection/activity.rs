@@ -69,17 +69,25 @@ impl Activity {
         }
     }
 
-    /// Bytes went out.
+    /// Bytes went out. That is progress only where they had to wait: what goes out at once says
+    /// nothing, and a client that does no more than ping is idle.
     pub(super) fn bytes_written(&self) {
-        self.last_progress.store(self.now(), Ordering::Relaxed);
-        self.stalled_since.store(0, Ordering::Relaxed);
+        if self.is_write_blocked() {
+            self.last_progress.store(self.now(), Ordering::Relaxed);
+            self.stalled_since.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Bytes could not go out.
     pub(super) fn write_blocked(&self) {
-        if self.stalled_since.load(Ordering::Relaxed) == 0 {
+        if !self.is_write_blocked() {
             self.stalled_since.store(self.now(), Ordering::Relaxed);
         }
+    }
+
+    /// Whether bytes wait for room in the socket.
+    pub(super) fn is_write_blocked(&self) -> bool {
+        self.stalled_since.load(Ordering::Relaxed) != 0
     }
 
     /// A head is complete and its request begins.
@@ -156,6 +164,7 @@ mod tests {
         activity.bytes_read();
         assert_eq!(activity.phase(), Phase::Head(start + 3 * second));
         activity.no_head();
+        activity.bytes_written();
         assert_eq!(activity.phase(), Phase::Idle(start + 2 * second));
     }
 }

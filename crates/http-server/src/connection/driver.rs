@@ -17,10 +17,10 @@ use hyper::{
     service::{HttpService, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio_util::task::TaskTracker;
 
 use super::{
     ConnectionContext,
+    delivery::deliver,
     patience::{Over, Patience},
     service::respond,
     stream::{ConnectionStream, Protocol},
@@ -45,7 +45,7 @@ where
     S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible>,
 {
     Http1(Box<http1::Connection<TokioIo<ConnectionStream>, S>>),
-    Http2(Box<http2::Connection<TokioIo<ConnectionStream>, S, TrackedExecutor>>),
+    Http2(Box<http2::Connection<TokioIo<ConnectionStream>, S, StreamExecutor>>),
 }
 
 impl<S> HttpConnection<S>
@@ -69,16 +69,19 @@ where
     }
 }
 
-/// Runs the streams of HTTP/2 connections as tasks that shutdown waits for.
+/// Runs the streams of an HTTP/2 connection as tasks that shutdown waits for, and that end when
+/// their clients take nothing.
 #[derive(Debug, Clone)]
-struct TrackedExecutor(TaskTracker);
+struct StreamExecutor(Arc<ConnectionContext>);
 
-impl<F> Executor<F> for TrackedExecutor
+impl<F> Executor<F> for StreamExecutor
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        self.0.spawn(future);
+        let connection = Arc::clone(&self.0);
+        let tasks = self.0.server().lifecycle().tasks();
+        tasks.spawn(deliver(future, connection));
     }
 }
 
@@ -103,7 +106,7 @@ pub(super) async fn drive(
         )),
         Protocol::Http2 => {
             context.activity().no_head();
-            let executor = TrackedExecutor(server.lifecycle().tasks().clone());
+            let executor = StreamExecutor(Arc::clone(&context));
             HttpConnection::Http2(Box::new(
                 http2_builder(server.config(), executor).serve_connection(io, service),
             ))
@@ -188,8 +191,8 @@ fn http1_builder(config: &ServerConfig) -> http1::Builder {
 
 fn http2_builder(
     config: &ServerConfig,
-    executor: TrackedExecutor,
-) -> http2::Builder<TrackedExecutor> {
+    executor: StreamExecutor,
+) -> http2::Builder<StreamExecutor> {
     let http2 = &config.http2;
     let mut builder = http2::Builder::new(executor);
     // Resets of streams not yet accepted stay at h2's limit of 20, resets for a client's errors

@@ -1,6 +1,7 @@
 //! One accepted connection: handshake, protocol, requests, end.
 
 mod activity;
+mod delivery;
 mod driver;
 mod patience;
 mod service;
@@ -13,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{request::Scheme, server::ServerContext};
 pub(crate) use activity::Activity;
+pub(crate) use delivery::{client_has_bytes, is_given_up, server_at_work};
 use stream::{ConnectionStream, Protocol, Transport};
 
 /// What everything on one connection shares.

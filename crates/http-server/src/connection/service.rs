@@ -18,7 +18,7 @@ use crate::{
     config::ServerConfig,
     exchange::{AccessRecord, Observation, ObservedBody},
     request::{ClientAddress, REQUEST_ID, RequestBody, RequestId},
-    response::ResponseBody,
+    response::{Channel, Outgoing, ResponseBody},
 };
 
 /// Answers one request of a connection.
@@ -165,7 +165,12 @@ fn complete(
     if version < Version::HTTP_2 && observation.left_body_unread() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.map(|body| ObservedBody::new(body, observation))
+    let channel = if version < Version::HTTP_2 {
+        Channel::Connection
+    } else {
+        Channel::Stream
+    };
+    response.map(|body| ObservedBody::new(Outgoing::new(body, channel), observation))
 }
 
 fn has_no_body(status: StatusCode) -> bool {

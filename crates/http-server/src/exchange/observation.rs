@@ -19,7 +19,10 @@ use super::{
     access_log_enabled,
 };
 use crate::{
-    connection::ConnectionContext, metrics::Observed, request::RequestId, response::ResponseBody,
+    connection::{ConnectionContext, is_given_up},
+    metrics::Observed,
+    request::RequestId,
+    response::Outgoing,
 };
 
 /// The status in log and metrics of a request whose client left before there was an answer.
@@ -148,12 +151,12 @@ impl Drop for Observation {
 /// A response body that counts what the connection takes of it, and ends the observation.
 #[derive(Debug)]
 pub(crate) struct ObservedBody {
-    body: ResponseBody,
+    body: Outgoing,
     observation: Observation,
 }
 
 impl ObservedBody {
-    pub(crate) fn new(body: ResponseBody, observation: Observation) -> Self {
+    pub(crate) fn new(body: Outgoing, observation: Observation) -> Self {
         Self { body, observation }
     }
 }
@@ -193,7 +196,7 @@ impl Body for ObservedBody {
 
 impl Drop for ObservedBody {
     fn drop(&mut self) {
-        if self.body.is_end_stream() {
+        if self.body.is_end_stream() && !is_given_up() {
             self.observation.outcome = Outcome::Complete;
         }
     }

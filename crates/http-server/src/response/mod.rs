@@ -2,5 +2,7 @@
 
 mod body;
 mod file;
+mod outgoing;
 
 pub use body::ResponseBody;
+pub(crate) use outgoing::{Channel, Outgoing};

@@ -4,7 +4,7 @@ use std::{fs::File, io::Write, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use http_server::{
     AccessRecord, Application, ClientAddress, RequestBody, RequestBodyError, RequestId,
@@ -71,9 +71,7 @@ impl Application for TestApplication {
             "/file" => file(number(), number()),
             "/zeros" => zeros(number()),
             "/truncated-file" => file(number() - 1, number()),
-            "/stream" => Response::new(ResponseBody::unsized_stream(
-                stream::iter(["ab", "cd"]).map(|text| Ok(Bytes::from_static(text.as_bytes()))),
-            )),
+            "/stream" => Response::new(ResponseBody::unsized_stream(late_end())),
             "/short-stream" => Response::new(ResponseBody::stream(
                 stream::iter([Ok(Bytes::from_static(b"ab"))]),
                 3,
@@ -94,6 +92,12 @@ impl Application for TestApplication {
             _ => status(StatusCode::NOT_FOUND),
         }
     }
+}
+
+/// `abcd`, and only later the news that this was all.
+fn late_end() -> impl Stream<Item = std::io::Result<Bytes>> {
+    let chunks = stream::iter(["ab", "cd"]).map(|text| Ok(Bytes::from_static(text.as_bytes())));
+    chunks.chain(stream::once(tokio::task::yield_now()).filter_map(async |()| None))
 }
 
 async fn count(body: RequestBody) -> Response<ResponseBody> {

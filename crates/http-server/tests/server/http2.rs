@@ -1,27 +1,30 @@
 //! HTTP/2, with prior knowledge over plain TCP; `tls.rs` has it over ALPN.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use http_server::ServerConfig;
 use hyper::{body::Incoming, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     task::JoinSet,
 };
 
 use crate::{
     application::pattern,
+    frames::{FrameClient, GOAWAY, RST_STREAM},
     harness::{RunningServer, within},
 };
 
 /// A client connection; the set drives it.
-pub(crate) async fn http2<S>(stream: S) -> (SendRequest<Full<Bytes>>, JoinSet<hyper::Result<()>>)
+pub(crate) async fn http2<S, B>(stream: S) -> (SendRequest<B>, JoinSet<hyper::Result<()>>)
 where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (requests, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
@@ -42,14 +45,14 @@ pub(crate) fn request(method: Method, path: &str, body: impl Into<Bytes>) -> Req
         .unwrap()
 }
 
-async fn body_of(response: Response<Incoming>) -> Bytes {
+pub(crate) async fn body_of(response: Response<Incoming>) -> Bytes {
     within(response.into_body().collect())
         .await
         .unwrap()
         .to_bytes()
 }
 
-async fn connect(server: &RunningServer) -> TcpStream {
+pub(crate) async fn connect(server: &RunningServer) -> TcpStream {
     TcpStream::connect(server.address).await.unwrap()
 }
 
@@ -202,46 +205,25 @@ async fn a_stream_that_does_not_end_is_cut_off() {
 /// Opening streams and resetting them at once makes a server work for nothing (CVE-2023-44487).
 #[tokio::test]
 async fn rapid_resets_end_the_connection() {
-    const SETTINGS: u8 = 4;
-    const HEADERS: u8 = 1;
-    const RST_STREAM: u8 = 3;
-    const GOAWAY: u8 = 7;
+    const CANCEL: [u8; 4] = [0, 0, 0, 8];
     const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 0xb];
 
     let server = RunningServer::start(ServerConfig::default()).await;
-    let mut stream = connect(&server).await;
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    let mut client = FrameClient::open(&server, 0).await;
     for number in 0..10_000 {
-        let id = 2 * number + 1;
-        // :method GET, :scheme http, :path / and :authority x, by RFC 7541's static table.
-        bytes.extend(frame(HEADERS, 5, id, &[0x82, 0x86, 0x84, 0x01, 1, b'x']));
-        bytes.extend(frame(RST_STREAM, 0, id, &[0, 0, 0, 8]));
-    }
-    // The server may close before it has read all.
-    let _ = within(stream.write_all(&bytes)).await;
-    let mut seen = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = within(stream.read(&mut buffer)).await {
-        seen.extend_from_slice(&buffer[..read]);
-    }
-    let mut rest = &seen[..];
-    let mut goaway = None;
-    while rest.len() >= 9 {
-        let length = usize::from(rest[1]) << 8 | usize::from(rest[2]);
-        if rest[3] == GOAWAY {
-            goaway = Some(rest[9 + 4..9 + 8].to_vec());
+        let stream = 2 * number + 1;
+        let opened = client.get(stream, "/").await;
+        // The server may close before it has read all.
+        if !(opened && client.send(RST_STREAM, 0, stream, &CANCEL).await) {
+            break;
         }
-        rest = &rest[9 + length..];
+    }
+    let mut goaway = None;
+    while let Some(frame) = client.next().await {
+        if frame.kind == GOAWAY {
+            goaway = Some(frame.payload[4..8].to_vec());
+        }
     }
     assert_eq!(goaway.as_deref(), Some(&ENHANCE_YOUR_CALM[..]));
     server.stop().await;
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
 }

@@ -12,6 +12,8 @@ mod drain;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod frames;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod http1;
@@ -23,5 +25,7 @@ mod limits;
 mod malformed;
 #[cfg(test)]
 mod observation;
+#[cfg(test)]
+mod stalls;
 #[cfg(test)]
 mod tls;

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use http_server::{ACCESS_LOG_TARGET, HttpMetrics, Server, ServerConfig};
@@ -15,7 +16,10 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
-use crate::harness::{RunningServer, loopback, within};
+use crate::{
+    frames::FrameClient,
+    harness::{RunningServer, loopback, within},
+};
 
 type Line = BTreeMap<String, String>;
 
@@ -108,6 +112,22 @@ async fn a_request_leaves_one_line_with_everything_and_no_secret() {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     assert_eq!(line, expected);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_response_that_its_client_left_lying_is_not_complete() {
+    let (lines, _guard) = Lines::listen(ACCESS_LOG_TARGET);
+    let server = RunningServer::start(ServerConfig {
+        response_stall_timeout: Duration::from_millis(150),
+        ..ServerConfig::default()
+    })
+    .await;
+    let mut client = FrameClient::open(&server, 0).await;
+    assert!(client.get(1, "/hello").await);
+    let line = &lines.take(1).await[0];
+    assert_eq!(line["outcome"], "interrupted");
+    assert_eq!(line["protocol"], "HTTP/2");
     server.stop().await;
 }
 
