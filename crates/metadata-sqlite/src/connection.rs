@@ -5,18 +5,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
+use rusqlite::{Connection, OpenFlags};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, SqliteConnection};
 
 use crate::statement;
 
 /// How long a connection waits for another of this process; none keeps a lock for long.
 const BUSY: Duration = Duration::from_secs(5);
-/// Rows a connection's thread may be ahead of whoever reads them.
-const ROWS_AHEAD: usize = 1024;
 
-/// Settings of the one connection that writes. The journal mode is set apart from these, after
-/// the file has proved to be ours.
+/// Settings of every connection.
+const ANY: &str = "
+    PRAGMA foreign_keys = ON;
+    PRAGMA trusted_schema = OFF;
+";
+
+/// Settings of the one connection that writes.
 const WRITER: &str = "
     PRAGMA journal_mode = WAL;         -- readers never wait for the writer, nor it for them
     PRAGMA synchronous = FULL;         -- a promise survives a power cut; `writer` says what is one
@@ -26,43 +30,51 @@ const WRITER: &str = "
     PRAGMA wal_autocheckpoint = 0;     -- the writer decides when, see `writer`
 ";
 
-/// The connection that writes; also the first, so it creates the file.
-pub(crate) async fn writer(path: &Path) -> sqlx::Result<SqliteConnection> {
-    options(path).create_if_missing(true).connect().await
-}
-
-/// Makes a connection the writer, once the file is known to be ours.
-pub(crate) async fn set_up_writer(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql(WRITER).execute(connection).await.map(drop)
-}
-
-/// The connections that read. They are opened now and kept for ever: none can break, because
-/// there is no network between.
-pub(crate) async fn readers(path: &Path, count: u32) -> sqlx::Result<SqlitePool> {
-    SqlitePoolOptions::new()
-        .min_connections(count)
-        .max_connections(count)
-        .acquire_timeout(BUSY)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_with(options(path).read_only(true).pragma("cache_size", "-4096"))
-        .await
-}
+/// Settings of a connection that reads.
+const READER: &str = "
+    PRAGMA cache_size = -4096;         -- KiB
+";
 
 // No `PRAGMA optimize` anywhere: it gathers statistics, and with them the planner may choose
 // other plans than those the tests explain.
-fn options(path: &Path) -> SqliteConnectOptions {
+
+/// The connection that looks at a file and migrates it; also the first, so it creates the file.
+pub(crate) async fn migrator(path: &Path) -> sqlx::Result<SqliteConnection> {
     SqliteConnectOptions::new()
         .filename(path)
+        .create_if_missing(true)
         .foreign_keys(true)
         .busy_timeout(BUSY)
-        // Each in every position it may have.
-        .statement_cache_capacity(4 * statement::all().count() + 16)
-        .row_buffer_size(ROWS_AHEAD)
         .pragma("trusted_schema", "OFF")
-        // `metrics` counts and times every statement, and tells of slow ones by name.
         .disable_statement_logging()
+        .connect()
+        .await
+}
+
+/// The connection that writes.
+pub(crate) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch(WRITER)?;
+    Ok(connection)
+}
+
+/// A connection that reads. It is kept for ever: it cannot break, because there is no network
+/// between.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch(READER)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // Each has one user at a time.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch(ANY)?;
+    let statements = statement::all().map(|statement| statement.parts().len());
+    connection.set_prepared_statement_cache_capacity(statements.sum::<usize>() + 16);
+    Ok(connection)
 }
 
 /// An advisory lock on a file beside the database, held as long as this value lives. The system

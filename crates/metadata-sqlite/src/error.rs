@@ -1,7 +1,6 @@
 //! How faults of SQLite become faults of the port. Nothing here decides what a fault means to a
 //! client, and absence never comes this way.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ const NOT_A_DATABASE: i32 = 26;
 /// The file that processes share beside the log could not grow: in practice, a full disk.
 const IO_SHARED_MEMORY_SIZE: i32 = 4874;
 
-/// What kind of fault an error of sqlx is.
+/// What kind of fault an error of SQLite is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Unavailable,
@@ -40,21 +39,26 @@ impl Fault {
         }
     }
 
-    pub(crate) fn of(error: &sqlx::Error) -> Self {
+    pub(crate) fn of(error: &rusqlite::Error) -> Self {
+        match error.sqlite_error() {
+            Some(cause) => Self::of_code(cause.extended_code),
+            None => Self::Other,
+        }
+    }
+
+    /// The same of what the migrations are run with.
+    pub(crate) fn of_migration(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable
-            }
             sqlx::Error::Io(cause) if cause.kind() == io::ErrorKind::StorageFull => Self::Full,
-            sqlx::Error::Database(cause) => Self::of_code(cause.code()),
+            sqlx::Error::Database(cause) => {
+                let code = cause.code().and_then(|code| code.parse().ok());
+                code.map_or(Self::Other, Self::of_code)
+            }
             _ => Self::Other,
         }
     }
 
-    fn of_code(code: Option<Cow<'_, str>>) -> Self {
-        let Some(code) = code.and_then(|code| code.parse::<i32>().ok()) else {
-            return Self::Other;
-        };
+    fn of_code(code: i32) -> Self {
         if code == IO_SHARED_MEMORY_SIZE {
             return Self::Full;
         }
@@ -70,7 +74,7 @@ impl Fault {
 }
 
 /// A fault of one statement.
-pub(crate) fn failed(error: sqlx::Error) -> MetadataError {
+pub(crate) fn failed(error: rusqlite::Error) -> MetadataError {
     let fault = Fault::of(&error);
     metadata_error(fault, Box::new(error))
 }
@@ -82,11 +86,11 @@ pub(crate) struct BatchError {
     action: &'static str,
     fault: Fault,
     #[source]
-    cause: Arc<sqlx::Error>,
+    cause: Arc<rusqlite::Error>,
 }
 
 impl BatchError {
-    pub(crate) fn new(action: &'static str, cause: sqlx::Error) -> Self {
+    pub(crate) fn new(action: &'static str, cause: rusqlite::Error) -> Self {
         Self {
             action,
             fault: Fault::of(&cause),
@@ -95,7 +99,7 @@ impl BatchError {
     }
 
     /// The same, where another fault than `cause` itself is the reason.
-    pub(crate) fn because_of(fault: Fault, action: &'static str, cause: sqlx::Error) -> Self {
+    pub(crate) fn because_of(fault: Fault, action: &'static str, cause: rusqlite::Error) -> Self {
         Self {
             action,
             fault,
@@ -132,6 +136,21 @@ impl From<WriterError> for MetadataError {
     }
 }
 
+/// The readers take no more look-ups, or none in time.
+#[derive(Debug, Clone, Copy, Error)]
+pub(crate) enum ReadersError {
+    #[error("the readers of the database have ended")]
+    Gone,
+    #[error("the readers of the database are too far behind")]
+    Busy,
+}
+
+impl From<ReadersError> for MetadataError {
+    fn from(error: ReadersError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
 /// The database holds something this engine did not put there.
 #[derive(Debug, Error)]
 #[error("column {column} of a row of the database is not what was written there")]
@@ -163,26 +182,18 @@ mod tests {
 
     #[test]
     fn the_low_byte_of_a_code_tells_the_fault() {
-        let fault = |code: i32| Fault::of_code(Some(code.to_string().into()));
+        let fault = Fault::of_code;
         assert_eq!(fault(5), Fault::Unavailable);
         assert_eq!(fault(517), Fault::Unavailable, "SQLITE_BUSY_SNAPSHOT");
         assert_eq!(fault(13), Fault::Full);
         assert_eq!(fault(4874), Fault::Full, "SQLITE_IOERR_SHMSIZE");
         assert_eq!(fault(26), Fault::NotADatabase);
         assert_eq!(fault(787), Fault::Other, "SQLITE_CONSTRAINT_FOREIGNKEY");
-        assert_eq!(Fault::of_code(None), Fault::Other);
     }
 
     #[test]
-    fn a_pool_without_a_free_connection_is_unavailable() {
-        assert!(matches!(
-            failed(sqlx::Error::PoolTimedOut),
-            MetadataError::Unavailable(_)
-        ));
+    fn a_full_disk_is_full_while_migrating_too() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
-        assert!(matches!(
-            failed(sqlx::Error::Io(full)),
-            MetadataError::Full(_)
-        ));
+        assert_eq!(Fault::of_migration(&sqlx::Error::Io(full)), Fault::Full);
     }
 }

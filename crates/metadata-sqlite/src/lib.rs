@@ -1,8 +1,8 @@
 //! The metadata ports on SQLite, for a registry of one process.
 //!
-//! - Reads go to a pool of read-only connections, one statement each, or to an exact cache of
+//! - Reads go to one of a few read-only connections, one statement each, or to an exact cache of
 //!   look-ups that the writer keeps true (`cache`).
-//! - Writes are jobs of one writer task, which batches them into transactions (`writer`).
+//! - Writes are jobs of one writer thread, which batches them into transactions (`writer`).
 //! - SQL stands in the file of its noun and nowhere else; row values are read in `rows`.
 //!
 //! Statements are constant and checked by tests (each is prepared and its plan explained on the
@@ -28,14 +28,13 @@ mod statement;
 mod storage_deletions;
 mod tags;
 mod uploads;
+mod value;
 mod writer;
 
 use std::fmt;
 use std::sync::Arc;
 
 use registry_core::ports::{Clock, Lifetimes, Timestamp};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::readers::Readers;
@@ -50,8 +49,6 @@ pub struct SqliteMetadata {
     cache: Arc<Cache>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
-    tasks: TaskTracker,
-    closing: CancellationToken,
 }
 
 impl SqliteMetadata {
@@ -60,9 +57,7 @@ impl SqliteMetadata {
     pub async fn close(&self) {
         // Readers first: whoever closes last moves the log into the database, and they could not.
         self.readers.close().await;
-        self.closing.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.writer.close().await;
     }
 
     fn now(&self) -> Timestamp {

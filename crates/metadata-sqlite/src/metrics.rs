@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
@@ -11,8 +12,8 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
 };
-use sqlx::SqlitePool;
 
+use crate::readers::Usage;
 use crate::statement;
 
 /// Upper bounds in seconds: from a look-up in memory to a disk that stalls.
@@ -43,14 +44,14 @@ impl Metrics {
         let total = IntCounterVec::new(
             Opts::new(
                 "registry_database_queries_total",
-                "Round trips to the metadata database, by statement.",
+                "Statements run in the metadata database, by name.",
             ),
             &["name"],
         )?;
         let duration = HistogramVec::new(
             HistogramOpts::new(
                 "registry_database_query_duration_seconds",
-                "Time a round trip to the metadata database takes, by statement.",
+                "Time a statement in the metadata database takes, by name.",
             )
             .buckets(DURATIONS.to_vec()),
             &["name"],
@@ -84,7 +85,7 @@ impl Metrics {
         })
     }
 
-    /// Counts one round trip.
+    /// Counts one statement.
     pub(crate) fn observe(&self, name: &'static str, duration: Duration) {
         if duration >= SLOW {
             tracing::warn!(
@@ -108,7 +109,7 @@ impl Metrics {
 
 /// Gauges that are read when they are asked for.
 pub(crate) struct Gauges {
-    pool: SqlitePool,
+    usage: Arc<Usage>,
     log: PathBuf,
     connections: IntGaugeVec,
     log_bytes: IntGauge,
@@ -117,7 +118,7 @@ pub(crate) struct Gauges {
 impl Gauges {
     pub(crate) fn register(
         registry: &Registry,
-        pool: SqlitePool,
+        usage: Arc<Usage>,
         log: PathBuf,
     ) -> prometheus::Result<()> {
         let connections = IntGaugeVec::new(
@@ -132,7 +133,7 @@ impl Gauges {
             "Size of the write-ahead log of the metadata database.",
         )?;
         registry.register(Box::new(Self {
-            pool,
+            usage,
             log,
             connections,
             log_bytes,
@@ -149,12 +150,11 @@ impl Collector for Gauges {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let idle = count(self.pool.num_idle());
-        let open = i64::from(self.pool.size());
-        self.connections.with_label_values(&["idle"]).set(idle);
+        let (open, used) = (count(self.usage.open), count(self.usage.used()));
         self.connections
-            .with_label_values(&["used"])
-            .set((open - idle).max(0));
+            .with_label_values(&["idle"])
+            .set(open - used);
+        self.connections.with_label_values(&["used"]).set(used);
         let bytes = std::fs::metadata(&self.log).map_or(0, |metadata| metadata.len());
         self.log_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         let mut families = self.connections.collect();

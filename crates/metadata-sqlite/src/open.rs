@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use registry_core::ports::{Clock, Lifetimes};
-use sqlx::SqliteConnection;
+use rusqlite::Connection;
 use sqlx::migrate::MigrateError;
+use sqlx::{Connection as _, SqliteConnection};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::task::spawn_blocking;
 
 use crate::cache::Cache;
 use crate::connection::{self, DatabaseLock, LockError, beside};
@@ -54,6 +54,9 @@ impl OpenOptions {
     }
 }
 
+/// What SQLite or the system said.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a database could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -74,7 +77,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system said.
         #[source]
-        cause: Box<dyn std::error::Error + Send + Sync>,
+        cause: Cause,
     },
     /// The file is no SQLite database.
     #[error("{path} is not a SQLite database: move it away, or name another file")]
@@ -97,7 +100,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What SQLite said.
         #[source]
-        cause: sqlx::Error,
+        cause: Cause,
     },
     /// Written by a newer release.
     #[error(
@@ -119,7 +122,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What SQLite said.
         #[source]
-        cause: sqlx::Error,
+        cause: Cause,
     },
     /// A step to a newer schema failed, or an applied one is not what this release has under its number.
     #[error("the metadata database {path} could not be brought to schema version {known}")]
@@ -139,7 +142,7 @@ pub enum OpenError {
         path: PathBuf,
         /// What SQLite said.
         #[source]
-        cause: sqlx::Error,
+        cause: Cause,
     },
     /// The metrics are registered already.
     #[error("the metrics of the metadata database could not be registered")]
@@ -152,43 +155,50 @@ impl SqliteMetadata {
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
         let path = options.path.as_path();
         let lock = lock(path)?;
-        let mut connection = connection::writer(path)
-            .await
-            .map_err(|error| explain(path, error))?;
-        check_origin(path, &mut connection).await?;
-        connection::set_up_writer(&mut connection)
-            .await
-            .map_err(|error| explain(path, error))?;
-        migrate(path, &mut connection).await?;
-        uploads::void_leases(&mut connection)
-            .await
-            .map_err(|error| explain(path, error))?;
-        let pool = connection::readers(path, options.readers.max(1))
-            .await
-            .map_err(|error| explain(path, error))?;
+        bring_up_to_date(path).await?;
+        let (file, count) = (options.path.clone(), options.readers.max(1));
+        let opened = spawn_blocking(move || connections(&file, count)).await;
+        let opened = opened.map_err(|error| explain(path, Fault::Other, error))?;
+        let (writer, readers) = opened.map_err(|error| explain(path, Fault::of(&error), error))?;
 
         let metrics = Arc::new(Metrics::new(&options.metrics)?);
-        Gauges::register(&options.metrics, pool.clone(), beside(path, "-wal"))?;
+        let readers = Readers::start(readers, Arc::clone(&metrics));
+        Gauges::register(&options.metrics, readers.usage(), beside(path, "-wal"))?;
         let cache = Arc::new(Cache::new(options.cache_bytes, &options.metrics)?);
-        let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let batches = Batches {
-            transaction: Transaction::new(connection, Arc::clone(&metrics)),
+            transaction: Transaction::new(writer, metrics),
             cache: Arc::clone(&cache),
             lock,
         };
-        let writer = Writer::start(batches, &tasks, closing.clone());
-        let readers = Readers::new(pool, metrics);
-        let (clock, lifetimes) = (options.clock, options.lifetimes);
         Ok(Self {
+            writer: Writer::start(batches),
             readers,
-            writer,
             cache,
-            clock,
-            lifetimes,
-            tasks,
-            closing,
+            clock: options.clock,
+            lifetimes: options.lifetimes,
         })
     }
+}
+
+/// The connection that writes, and those that read.
+fn connections(path: &Path, readers: u32) -> rusqlite::Result<(Connection, Vec<Connection>)> {
+    let writer = connection::writer(path)?;
+    uploads::void_leases(&writer)?;
+    let readers = (0..readers).map(|_| connection::reader(path));
+    Ok((writer, readers.collect::<Result<_, _>>()?))
+}
+
+/// Makes sure that the file is ours and has the newest schema.
+async fn bring_up_to_date(path: &Path) -> Result<(), OpenError> {
+    let failed = |error| explain(path, Fault::of_migration(&error), error);
+    let mut connection = connection::migrator(path).await.map_err(failed)?;
+    let checked = check_origin(path, &mut connection).await;
+    let migrated = match checked {
+        Ok(()) => migrate(path, &mut connection).await,
+        Err(error) => Err(error),
+    };
+    connection.close().await.map_err(failed)?;
+    migrated
 }
 
 fn lock(path: &Path) -> Result<DatabaseLock, OpenError> {
@@ -205,10 +215,8 @@ fn lock(path: &Path) -> Result<DatabaseLock, OpenError> {
 
 async fn check_origin(path: &Path, connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let known = schema::newest();
-    match schema::inspect(connection)
-        .await
-        .map_err(|error| explain(path, error))?
-    {
+    let found = schema::inspect(connection).await;
+    match found.map_err(|error| explain(path, Fault::of_migration(&error), error))? {
         Origin::Foreign => Err(OpenError::Foreign {
             path: path.to_owned(),
         }),
@@ -226,7 +234,7 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), O
         .await
         .map_err(|cause| match cause {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                explain(path, error)
+                explain(path, Fault::of_migration(&error), error)
             }
             cause => OpenError::Migration {
                 path: path.to_owned(),
@@ -236,15 +244,12 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), O
         })
 }
 
-fn explain(path: &Path, cause: sqlx::Error) -> OpenError {
-    let path = path.to_owned();
-    match Fault::of(&cause) {
+fn explain(path: &Path, fault: Fault, cause: impl Into<Cause>) -> OpenError {
+    let (path, cause) = (path.to_owned(), cause.into());
+    match fault {
         Fault::NotADatabase => OpenError::NotADatabase { path },
         Fault::Corrupt => OpenError::Corrupt { path, cause },
-        Fault::CannotOpen => OpenError::CannotOpen {
-            path,
-            cause: Box::new(cause),
-        },
+        Fault::CannotOpen => OpenError::CannotOpen { path, cause },
         Fault::Full => OpenError::Full { path, cause },
         Fault::Unavailable | Fault::Other => OpenError::Failed { path, cause },
     }

@@ -15,7 +15,7 @@ static PROBE: Statement = statement!("probe", "SELECT id FROM namespaces WHERE i
 impl Probe for SqliteMetadata {
     async fn probe(&self) -> Result<(), MetadataError> {
         let write = self.writer.run(Effect::Keep, |transaction| {
-            Box::pin(async move { transaction.run(PROBE.bound()).await.map(drop) })
+            transaction.run(&PROBE.bound()).map(drop)
         });
         tokio::try_join!(self.readers.row(PROBE.bound()), write).map(drop)
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use oci_types::RepositoryName;
 use registry_core::ports::{MetadataError, REFERRER_BYTES, Referrer, ReferrerIndex, ReferrerQuery};
-use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteMetadata;
 use crate::rows::{Parsed, digest, media_type, optional, parsed, signed, size, value};
 use crate::statement::{Statement, statement};
+use crate::value::Row;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&LIST, &LIST_BY_TYPE];
 
@@ -66,7 +66,7 @@ impl ReferrerIndex for SqliteMetadata {
     }
 }
 
-fn referrer(row: &SqliteRow) -> Result<Referrer, MetadataError> {
+fn referrer(row: &Row) -> Result<Referrer, MetadataError> {
     Ok(Referrer {
         cursor: value(row, 0)?,
         media_type: parsed(row, 1, media_type)?,

@@ -6,40 +6,39 @@ use std::str::FromStr;
 use blob_hash::HashState;
 use oci_types::{Algorithm, Digest, MediaType};
 use registry_core::ports::{MetadataError, StorageKey};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
-use crate::error::{ForeignValue, failed};
+use crate::error::ForeignValue;
+use crate::value::{Column, Row};
 
 /// A column of a row as a plain value.
-pub(crate) fn value<'r, T>(row: &'r SqliteRow, column: usize) -> Result<T, MetadataError>
-where
-    T: Decode<'r, Sqlite> + Type<Sqlite>,
-{
-    row.try_get(column).map_err(failed)
+pub(crate) fn value<'r, T: Column<'r>>(row: &'r Row, column: usize) -> Result<T, MetadataError> {
+    row.column(column).ok_or_else(|| {
+        let cause = "it has another type".into();
+        ForeignValue { column, cause }.into()
+    })
 }
 
 /// A column of a row as one of our types; NULL is an error.
 pub(crate) fn parsed<'r, T, V>(
-    row: &'r SqliteRow,
+    row: &'r Row,
     column: usize,
-    parse: impl FnOnce(T) -> Result<V, Box<dyn std::error::Error + Send + Sync>>,
+    parse: impl FnOnce(T) -> Parsed<V>,
 ) -> Result<V, MetadataError>
 where
-    T: Decode<'r, Sqlite> + Type<Sqlite>,
+    T: Column<'r>,
 {
     parse(value(row, column)?).map_err(|cause| ForeignValue { column, cause }.into())
 }
 
 /// The same for a column that may be NULL.
 pub(crate) fn optional<'r, T, V>(
-    row: &'r SqliteRow,
+    row: &'r Row,
     column: usize,
-    parse: impl FnOnce(T) -> Result<V, Box<dyn std::error::Error + Send + Sync>>,
+    parse: impl FnOnce(T) -> Parsed<V>,
 ) -> Result<Option<V>, MetadataError>
 where
-    T: Decode<'r, Sqlite> + Type<Sqlite>,
+    T: Column<'r>,
 {
     let Some(value) = value::<Option<T>>(row, column)? else {
         return Ok(None);
@@ -109,7 +108,7 @@ pub(crate) fn json_array<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> S
 }
 
 /// The lines of a column, which is NULL when there are none.
-pub(crate) fn names<T>(row: &SqliteRow, column: usize) -> Result<Vec<T>, MetadataError>
+pub(crate) fn names<T>(row: &Row, column: usize) -> Result<Vec<T>, MetadataError>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -117,6 +116,6 @@ where
     Ok(optional(row, column, lines)?.unwrap_or_default())
 }
 
-pub(crate) fn hash_state(bytes: Vec<u8>) -> Parsed<HashState> {
-    Ok(HashState::from_bytes(bytes)?)
+pub(crate) fn hash_state(bytes: &[u8]) -> Parsed<HashState> {
+    Ok(HashState::from_bytes(bytes.to_vec())?)
 }

@@ -36,7 +36,7 @@ impl StorageDeletions for SqliteMetadata {
         let keys = json_array(keys.iter().map(|key| hex(key.0.as_bytes())));
         self.writer
             .run(Effect::Keep, |transaction| {
-                Box::pin(async move { transaction.run(FORGET.bind(keys)).await.map(drop) })
+                transaction.run(&FORGET.bind(keys)).map(drop)
             })
             .await
     }

@@ -66,22 +66,19 @@ impl TagIndex for SqliteMetadata {
         let (repository, tag) = (repository.clone(), tag.clone());
         self.writer
             .run(Effect::of(change), move |transaction| {
-                Box::pin(async move { delete(transaction, &guard, &repository, &tag).await })
+                delete(transaction, &guard, &repository, &tag)
             })
             .await
     }
 }
 
-async fn delete(
+fn delete(
     transaction: &mut Transaction,
     guard: &Guard<ExistingManifest>,
     repository: &RepositoryName,
     tag: &Tag,
 ) -> Result<TagDeletion, MetadataError> {
-    let Some(row) = transaction
-        .row(FIND.bind(repository.as_str()).bind(tag.as_str()))
-        .await?
-    else {
+    let Some(row) = transaction.row(&FIND.bind(repository.as_str()).bind(tag.as_str()))? else {
         return Ok(TagDeletion::NoRepository);
     };
     let repository_id: i64 = value(&row, 0)?;
@@ -95,9 +92,7 @@ async fn delete(
     if let Err(refusal) = guard.check(&existing) {
         return Ok(TagDeletion::Refused(refusal));
     }
-    transaction
-        .run(DELETE.bind(repository_id).bind(tag.as_str()))
-        .await?;
+    transaction.run(&DELETE.bind(repository_id).bind(tag.as_str()))?;
     transaction.touch(Key::tag(repository, tag));
     Ok(TagDeletion::Deleted)
 }

@@ -27,17 +27,14 @@ pub(super) static DELETE: Statement = statement!(
      INSERT INTO gc_blobs (digest, due) VALUES ($2, $3) ON CONFLICT DO UPDATE SET due = excluded.due;"
 );
 
-pub(super) async fn run(
+pub(super) fn run(
     transaction: &mut Transaction,
     repository: &RepositoryName,
     blob: &Digest,
     now: Timestamp,
 ) -> Result<BlobDeletion, MetadataError> {
     let bytes = blob.to_bytes();
-    let Some(row) = transaction
-        .row(FIND.bind(repository.as_str()).bind(bytes.as_slice()))
-        .await?
-    else {
+    let Some(row) = transaction.row(&FIND.bind(repository.as_str()).bind(bytes.as_slice()))? else {
         return Ok(BlobDeletion::NoRepository);
     };
     if !value::<bool>(&row, 1)? {
@@ -47,9 +44,7 @@ pub(super) async fn run(
         return Ok(BlobDeletion::Referenced { manifest });
     }
     let repository_id: i64 = value(&row, 0)?;
-    transaction
-        .run(DELETE.bind(repository_id).bind(bytes).bind(now.0))
-        .await?;
+    transaction.run(&DELETE.bind(repository_id).bind(bytes).bind(now.0))?;
     transaction.touch(Key::blob(repository, blob));
     Ok(BlobDeletion::Deleted)
 }

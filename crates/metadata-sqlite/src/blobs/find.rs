@@ -2,11 +2,11 @@
 
 use oci_types::{Digest, RepositoryName};
 use registry_core::ports::{Lookup, MetadataError, StoredBlob, Timestamp};
-use sqlx::sqlite::SqliteRow;
 
 use crate::readers::Readers;
 use crate::rows::{optional, parsed, size, storage_key, value};
 use crate::statement::{Statement, statement};
+use crate::value::Row;
 use crate::writer::Transaction;
 
 macro_rules! find {
@@ -50,7 +50,7 @@ pub(super) async fn read(
     found(row.as_ref(), digest)
 }
 
-pub(super) async fn extend(
+pub(super) fn extend(
     transaction: &mut Transaction,
     repository: &RepositoryName,
     digest: &Digest,
@@ -61,7 +61,7 @@ pub(super) async fn extend(
         .bind(digest.to_bytes())
         .bind(extension.promise.0)
         .bind(extension.expires_at.0);
-    let row = transaction.row(extend).await?;
+    let row = transaction.row(&extend)?;
     Ok(match found(row.as_ref(), digest)? {
         Lookup::Found((blob, _)) => Lookup::Found(blob),
         Lookup::Absent => Lookup::Absent,
@@ -70,7 +70,7 @@ pub(super) async fn extend(
 }
 
 fn found(
-    row: Option<&SqliteRow>,
+    row: Option<&Row>,
     digest: &Digest,
 ) -> Result<Lookup<(StoredBlob, Option<Timestamp>)>, MetadataError> {
     let Some(row) = row else {

@@ -59,9 +59,7 @@ impl BlobIndex for SqliteMetadata {
         let (repository, digest) = (repository.clone(), *digest);
         self.writer
             .run(Effect::Keep, move |transaction| {
-                Box::pin(
-                    async move { find::extend(transaction, &repository, &digest, extension).await },
-                )
+                find::extend(transaction, &repository, &digest, extension)
             })
             .await
     }
@@ -82,9 +80,7 @@ impl BlobIndex for SqliteMetadata {
             expires_at: self.now().plus(self.lifetimes.blob_link),
         };
         self.writer
-            .run(Effect::of(change), |transaction| {
-                Box::pin(async move { job.run(transaction).await })
-            })
+            .run(Effect::of(change), |transaction| job.run(transaction))
             .await
     }
 
@@ -97,7 +93,7 @@ impl BlobIndex for SqliteMetadata {
         let (repository, digest, now) = (repository.clone(), *digest, self.now());
         self.writer
             .run(Effect::of(change), move |transaction| {
-                Box::pin(async move { delete::run(transaction, &repository, &digest, now).await })
+                delete::run(transaction, &repository, &digest, now)
             })
             .await
     }

@@ -63,7 +63,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) async fn run(self, transaction: &mut Transaction) -> Result<Mount, MetadataError> {
+    pub(super) fn run(self, transaction: &mut Transaction) -> Result<Mount, MetadataError> {
         let (path, namespace, digest) = (
             self.target.as_str(),
             self.target.namespace(),
@@ -78,7 +78,7 @@ impl Job {
         if let Some(source) = &self.source {
             find = find.bind(source.as_str());
         }
-        let Some(row) = transaction.row(find).await? else {
+        let Some(row) = transaction.row(&find)? else {
             return Ok(Mount::NotMounted);
         };
         let size = parsed(&row, 0, size)?;
@@ -96,7 +96,7 @@ impl Job {
             .bind(digest)
             .bind(signed(size))
             .bind(self.expires_at.0);
-        transaction.run(link).await?;
+        transaction.run(&link)?;
         Ok(Mount::Mounted)
     }
 }

@@ -13,13 +13,12 @@ use registry_core::ports::{
     ExistingManifest, ManifestCommit, MetadataError, MissingReferences, NewManifest, Timestamp,
 };
 
-use sqlx::sqlite::SqliteRow;
-
 use super::references::{parameter, references};
 use crate::cache::Key;
-use crate::rows::{digest, json_array, optional, parsed, size, value};
-use crate::statement::{Bound, Statement, ensure_repository, statement};
-use crate::writer::{ResultSet, Transaction};
+use crate::rows::{digest, json_array, media_type, optional, parsed, size, value};
+use crate::statement::{Bound, ResultSet, Statement, ensure_repository, statement};
+use crate::value::Row;
+use crate::writer::Transaction;
 
 /// It answers first: the manifest if it is there; what the tags name, for those that are there; the
 /// references that stand in the way, absent (NULL) or of another size than claimed, by their
@@ -134,18 +133,18 @@ pub(super) struct Job {
 
 /// What [`COMMIT`] found before it wrote.
 struct Found {
-    media_type: Option<String>,
+    media_type: Option<MediaType>,
     existing: ExistingManifest,
     missing: Vec<Digest>,
     mismatch: Option<(Digest, u64)>,
 }
 
 impl Job {
-    pub(super) async fn run(
+    pub(super) fn run(
         self,
         transaction: &mut Transaction,
     ) -> Result<ManifestCommit, MetadataError> {
-        let found = self.found(&transaction.run(self.commit()).await?)?;
+        let found = self.found(&transaction.run(&self.commit())?)?;
         if let Some(refused) = self.judge(&found) {
             transaction.take_back();
             return Ok(refused);
@@ -158,10 +157,7 @@ impl Job {
             ..
         } = &self.manifest;
         // What was not there is in no cache.
-        if found
-            .media_type
-            .is_some_and(|before| before != media_type.as_str())
-        {
+        if found.media_type.is_some_and(|before| before != *media_type) {
             transaction.touch(Key::manifest(repository, digest));
         }
         for tag in tags {
@@ -192,7 +188,10 @@ impl Job {
                 .map_or(&[][..], |result| result.rows.as_slice())
         };
         let mut found = Found {
-            media_type: rows(0).first().map(|row| value(row, 0)).transpose()?,
+            media_type: rows(0)
+                .first()
+                .map(|row| parsed(row, 0, media_type))
+                .transpose()?,
             existing: ExistingManifest {
                 digest: None,
                 tags: self
@@ -237,7 +236,7 @@ impl Job {
             .bind(artifact_type)
             .bind(manifest.subject.map(|subject| subject.to_bytes()))
             .bind(annotations)
-            .bind(&*manifest.payload)
+            .bind(manifest.payload.clone())
             .bind(parameter(&manifest.references))
             .bind(json_array(manifest.tags.iter().map(Tag::as_str)))
             .bind(self.now.0)
@@ -245,7 +244,7 @@ impl Job {
 }
 
 /// Rows by the position in their first column.
-fn in_order(rows: &[SqliteRow]) -> Result<Vec<&SqliteRow>, MetadataError> {
+fn in_order(rows: &[Row]) -> Result<Vec<&Row>, MetadataError> {
     let position = |row| value::<i64>(row, 0).map(|position| (position, row));
     let mut rows = rows.iter().map(position).collect::<Result<Vec<_>, _>>()?;
     rows.sort_unstable_by_key(|(position, _)| *position);

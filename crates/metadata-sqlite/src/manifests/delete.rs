@@ -46,14 +46,14 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) async fn run(
+    pub(super) fn run(
         self,
         transaction: &mut Transaction,
     ) -> Result<ManifestDeletion, MetadataError> {
         let find = FIND
             .bind(self.repository.as_str())
             .bind(self.digest.to_bytes());
-        let Some(row) = transaction.row(find).await? else {
+        let Some(row) = transaction.row(&find)? else {
             return Ok(ManifestDeletion::NoRepository);
         };
         let Some(id) = value::<Option<i64>>(&row, 0)? else {
@@ -74,7 +74,7 @@ impl Job {
         if let Err(refusal) = self.guard.check(&existing) {
             return Ok(ManifestDeletion::Refused(refusal));
         }
-        transaction.run(DELETE.bind(id).bind(self.now.0)).await?;
+        transaction.run(&DELETE.bind(id).bind(self.now.0))?;
         transaction.touch(Key::manifest(&self.repository, &self.digest));
         for tag in &tags {
             transaction.touch(Key::tag(&self.repository, tag));

@@ -76,9 +76,7 @@ impl ManifestStore for SqliteMetadata {
             now: self.now(),
         };
         self.writer
-            .run(Effect::of(change), |transaction| {
-                Box::pin(async move { job.run(transaction).await })
-            })
+            .run(Effect::of(change), |transaction| job.run(transaction))
             .await
     }
 
@@ -96,9 +94,7 @@ impl ManifestStore for SqliteMetadata {
             now: self.now(),
         };
         self.writer
-            .run(Effect::of(change), |transaction| {
-                Box::pin(async move { job.run(transaction).await })
-            })
+            .run(Effect::of(change), |transaction| job.run(transaction))
             .await
     }
 }

@@ -4,11 +4,11 @@
 use bytes::Bytes;
 use oci_types::{Reference, RepositoryName};
 use registry_core::ports::{Lookup, ManifestStat, MetadataError, StoredManifest};
-use sqlx::sqlite::SqliteRow;
 
 use crate::readers::Readers;
 use crate::rows::{digest, media_type, optional, parsed, size, value};
 use crate::statement::{Bound, Statement, statement};
+use crate::value::Row;
 
 macro_rules! by_tag {
     () => {
@@ -70,7 +70,7 @@ pub(super) async fn whole(
     found(row, |row| {
         Ok(StoredManifest {
             stat: stat_of(row)?,
-            payload: Bytes::copy_from_slice(value(row, 3)?),
+            payload: value::<&Bytes>(row, 3)?.clone(),
         })
     })
 }
@@ -88,8 +88,8 @@ fn bind(
 }
 
 fn found<T>(
-    row: Option<SqliteRow>,
-    read: impl FnOnce(&SqliteRow) -> Result<T, MetadataError>,
+    row: Option<Row>,
+    read: impl FnOnce(&Row) -> Result<T, MetadataError>,
 ) -> Result<Lookup<T>, MetadataError> {
     let Some(row) = row else {
         return Ok(Lookup::NoRepository);
@@ -100,7 +100,7 @@ fn found<T>(
     }
 }
 
-fn stat_of(row: &SqliteRow) -> Result<ManifestStat, MetadataError> {
+fn stat_of(row: &Row) -> Result<ManifestStat, MetadataError> {
     Ok(ManifestStat {
         digest: parsed(row, 0, digest)?,
         media_type: parsed(row, 1, media_type)?,

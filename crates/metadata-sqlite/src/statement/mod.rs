@@ -4,17 +4,15 @@
 //! `STATEMENTS`; [`all`] gathers them, for the metrics and for the test that explains each plan.
 //! SQL is written nowhere else, and never put together at run time.
 //!
-//! The text of one statement may hold several, separated by `;`. sqlx-sqlite hands a statement to
-//! the thread of its connection, which costs more than most of ours take to run; a text goes
-//! there as one. Parameters are named by their number (`$1`) and shared by all of a text. Not `?1`: a
-//! statement that leaves a number out has a parameter without a name there, which sqlx-sqlite
-//! counts as one more of the whole text, until it runs out and binds NULL.
+//! The text of one statement may hold several, separated by `;`, that are always run together.
+//! Parameters are named by their number (`$1`) and shared by all of a text; none of its parts
+//! needs to use all of them.
 
-use sqlx::error::BoxDynError;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments as _, Encode, Sqlite, Type};
+use std::sync::OnceLock;
 
+use rusqlite::Connection;
+
+use crate::value::{Row, Value};
 use crate::{blobs, catalog, manifests, probe, referrers, storage_deletions, tags, uploads};
 
 /// A constant text of SQL.
@@ -23,53 +21,13 @@ pub(crate) struct Statement {
     /// What the metrics call it.
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,
-    /// The same at the head of a transaction that is synced, and of one that is not.
-    first: [&'static str; 2],
-    /// The same at the head of a job that follows another.
-    next: &'static str,
+    parts: OnceLock<Vec<&'static str>>,
 }
 
-/// What a commit does about the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sync {
-    /// Waits until it has everything.
-    Wait,
-    /// Leaves it to the next commit that waits. A power cut may undo the last commits, always from
-    /// some point on and never in between (SQLite, "PRAGMA synchronous", NORMAL).
-    Leave,
-}
-
-/// Where in a transaction of the writer a statement stands.
-///
-/// Each job has a savepoint, so that what it does can be taken back without the jobs before it.
-/// What begins a transaction or a job goes to SQLite with the first statement of that job, not
-/// before it: another change of threads would cost as much again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Position {
-    /// First of all: it begins the transaction, too.
-    First(Sync),
-    /// First of a job that follows another, whose savepoint it ends.
-    Next,
-    /// In the middle of a job, or outside of any transaction.
-    Inside,
-}
-
-/// Makes a [`Statement`] of a name and of literals that are joined to its text. A macro, because
-/// all its texts must be constant: they are the keys of the statement cache.
+/// Makes a [`Statement`] of a name and of literals that are joined to its text.
 macro_rules! statement {
     ($name:literal, $($sql:tt)+) => {
-        $crate::statement::Statement::new($name, concat!($($sql)+), [
-            concat!(
-                "PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(NOOP);
-                 BEGIN IMMEDIATE; SAVEPOINT job; ",
-                $($sql)+
-            ),
-            concat!(
-                "PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(NOOP);
-                 BEGIN IMMEDIATE; SAVEPOINT job; ",
-                $($sql)+
-            ),
-        ], concat!("RELEASE job; SAVEPOINT job; ", $($sql)+))
+        $crate::statement::Statement::new($name, concat!($($sql)+))
     };
 }
 pub(crate) use statement;
@@ -101,44 +59,26 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     .copied()
 }
 
-impl Position {
-    /// How many results come before those of the statement itself.
-    pub(crate) fn preamble(self) -> usize {
-        match self {
-            Self::First(_) => 4,
-            Self::Next => 2,
-            Self::Inside => 0,
-        }
-    }
-}
-
 impl Statement {
     /// For [`statement!`] only.
-    pub(crate) const fn new(
-        name: &'static str,
-        sql: &'static str,
-        first: [&'static str; 2],
-        next: &'static str,
-    ) -> Self {
+    pub(crate) const fn new(name: &'static str, sql: &'static str) -> Self {
         Self {
             name,
             sql,
-            first,
-            next,
+            parts: OnceLock::new(),
         }
     }
 
-    fn text(&self, position: Position) -> &'static str {
-        match position {
-            Position::First(Sync::Wait) => self.first[0],
-            Position::First(Sync::Leave) => self.first[1],
-            Position::Next => self.next,
-            Position::Inside => self.sql,
-        }
+    /// The statements of its text, each on its own. None of ours has a `;` within.
+    pub(crate) fn parts(&self) -> &[&'static str] {
+        self.parts.get_or_init(|| {
+            let parts = self.sql.split(';').map(str::trim);
+            parts.filter(|part| !part.is_empty()).collect()
+        })
     }
 
     /// Begins to bind its arguments, in the order of their numbers.
-    pub(crate) fn bind<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(&'static self, value: T) -> Bound {
+    pub(crate) fn bind(&'static self, value: impl Into<Value>) -> Bound {
         self.bound().bind(value)
     }
 
@@ -146,7 +86,7 @@ impl Statement {
     pub(crate) fn bound(&'static self) -> Bound {
         Bound {
             statement: self,
-            arguments: Ok(SqliteArguments::default()),
+            arguments: Vec::new(),
         }
     }
 }
@@ -155,26 +95,52 @@ impl Statement {
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) statement: &'static Statement,
-    arguments: Result<SqliteArguments, BoxDynError>,
+    arguments: Vec<Value>,
+}
+
+/// What one statement of a text did.
+#[derive(Debug, Default)]
+pub(crate) struct ResultSet {
+    pub(crate) rows: Vec<Row>,
+    /// Rows it changed; means something after INSERT, UPDATE and DELETE only.
+    pub(crate) changes: u64,
 }
 
 impl Bound {
-    /// Binds the next argument. One that cannot be encoded fails the statement when it is run.
+    /// Binds the next argument.
     #[must_use]
-    pub(crate) fn bind<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(mut self, value: T) -> Self {
-        self.arguments = self
-            .arguments
-            .and_then(|mut arguments| arguments.add(value).map(|()| arguments));
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.arguments.push(value.into());
         self
     }
 
-    /// The query to send from where it stands.
-    pub(crate) fn query(
-        self,
-        position: Position,
-    ) -> sqlx::Result<Query<'static, Sqlite, SqliteArguments>> {
-        let arguments = self.arguments.map_err(sqlx::Error::Encode)?;
-        Ok(sqlx::query_with(self.statement.text(position), arguments))
+    /// Runs each statement of the text, in their order, and returns what each did.
+    pub(crate) fn run(&self, connection: &Connection) -> rusqlite::Result<Vec<ResultSet>> {
+        let parts = self.statement.parts().iter();
+        parts.map(|sql| self.run_part(connection, sql)).collect()
+    }
+
+    fn run_part(&self, connection: &Connection, sql: &str) -> rusqlite::Result<ResultSet> {
+        let mut statement = connection.prepare_cached(sql)?;
+        for parameter in 1..=statement.parameter_count() {
+            let number = statement.parameter_name(parameter);
+            let number = number.and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+            let argument = number.and_then(|number| self.arguments.get(number.checked_sub(1)?));
+            let argument = argument.ok_or(rusqlite::Error::InvalidParameterCount(
+                self.arguments.len(),
+                parameter,
+            ))?;
+            statement.raw_bind_parameter(parameter, argument)?;
+        }
+        let columns = statement.column_count();
+        let mut found = statement.raw_query();
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            rows.push(Row::of(row, columns)?);
+        }
+        drop(found);
+        let changes = connection.changes();
+        Ok(ResultSet { rows, changes })
     }
 }
 

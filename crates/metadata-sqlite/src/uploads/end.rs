@@ -56,15 +56,13 @@ pub(super) fn cancel(
         .bind(now.plus(lifetimes.tombstone_delay).0)
 }
 
-pub(super) async fn expire(
+pub(super) fn expire(
     transaction: &mut Transaction,
     limit: u32,
     now: Timestamp,
     lifetimes: &Lifetimes,
 ) -> Result<u64, MetadataError> {
-    let results = transaction
-        .run(EXPIRE.bind(now.0).bind(limit).bind(FINISHED))
-        .await?;
+    let results = transaction.run(&EXPIRE.bind(now.0).bind(limit).bind(FINISHED))?;
     let forgotten = results.first().map_or(0, |finished| finished.changes);
     let rows = results
         .last()
@@ -73,12 +71,11 @@ pub(super) async fn expire(
     let keys = keys.collect::<Result<Vec<StorageKey>, _>>()?;
     if !keys.is_empty() {
         let parameter = json_array(keys.iter().map(|key| hex(key.0.as_bytes())));
-        transaction
-            .run(
-                BURY.bind(parameter)
-                    .bind(now.plus(lifetimes.tombstone_delay).0),
-            )
-            .await?;
+        transaction.run(
+            &BURY
+                .bind(parameter)
+                .bind(now.plus(lifetimes.tombstone_delay).0),
+        )?;
     }
     Ok(keys.len() as u64 + forgotten)
 }

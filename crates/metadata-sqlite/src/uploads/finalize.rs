@@ -56,10 +56,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) async fn run(
-        self,
-        transaction: &mut Transaction,
-    ) -> Result<Finalization, MetadataError> {
+    pub(super) fn run(self, transaction: &mut Transaction) -> Result<Finalization, MetadataError> {
         let FinishedUpload {
             lease,
             digest,
@@ -73,7 +70,7 @@ impl Job {
             .bind(self.now.plus(self.lifetimes.blob_link).0)
             .bind(self.now.plus(self.lifetimes.upload_done).0)
             .bind(self.now.plus(self.lifetimes.tombstone_delay).0);
-        let results = transaction.run(finalize).await?;
+        let results = transaction.run(&finalize)?;
         let Some(row) = results.first().and_then(|found| found.rows.first()) else {
             transaction.take_back();
             return Ok(Finalization::Lost);

@@ -6,14 +6,14 @@ use registry_core::ports::{
     Acquisition, Checkpoint, Lease, LeaseAfter, LeasedUpload, Lifetimes, MetadataError, Timestamp,
     UploadId, UploadPurpose,
 };
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Connection;
 
 use super::DONE;
 use crate::rows::{
     algorithm, digest, hash_state, optional, parsed, signed, size, storage_key, value,
 };
-use crate::statement::{Bound, Position, Statement, statement};
+use crate::statement::{Bound, Statement, statement};
+use crate::value::Row;
 use crate::writer::Transaction;
 
 /// SQL for where a session stands, for when it could not be had.
@@ -79,12 +79,8 @@ pub(super) static VOID: Statement = statement!(
 );
 
 /// Ends the leases of an earlier process, whose holders are gone with it.
-pub(crate) async fn void_leases(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    VOID.bound()
-        .query(Position::Inside)?
-        .execute(connection)
-        .await
-        .map(drop)
+pub(crate) fn void_leases(connection: &Connection) -> rusqlite::Result<()> {
+    VOID.bound().run(connection).map(drop)
 }
 
 pub(super) fn checkpoint(
@@ -143,11 +139,8 @@ pub(super) struct Acquire {
 }
 
 impl Acquire {
-    pub(super) async fn run(
-        self,
-        transaction: &mut Transaction,
-    ) -> Result<Acquisition, MetadataError> {
-        let results = transaction.run(self.acquire()).await?;
+    pub(super) fn run(self, transaction: &mut Transaction) -> Result<Acquisition, MetadataError> {
+        let results = transaction.run(&self.acquire())?;
         if let Some(row) = results.first().and_then(|acquired| acquired.rows.first()) {
             return self.leased(row).map(Acquisition::Leased);
         }
@@ -179,7 +172,7 @@ impl Acquire {
         }
     }
 
-    fn leased(&self, row: &SqliteRow) -> Result<LeasedUpload, MetadataError> {
+    fn leased(&self, row: &Row) -> Result<LeasedUpload, MetadataError> {
         Ok(LeasedUpload {
             lease: Lease {
                 id: self.id,
@@ -193,7 +186,7 @@ impl Acquire {
     }
 
     /// Why a session that is there could not be had.
-    fn refused(&self, row: &SqliteRow) -> Result<Acquisition, MetadataError> {
+    fn refused(&self, row: &Row) -> Result<Acquisition, MetadataError> {
         if value::<i64>(row, 0)? == DONE {
             return Ok(Acquisition::Done {
                 digest: parsed(row, 3, digest)?,

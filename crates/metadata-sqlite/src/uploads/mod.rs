@@ -47,8 +47,8 @@ impl UploadStore for SqliteMetadata {
     async fn create_upload(&self, change: &Change, upload: NewUpload) -> Result<(), MetadataError> {
         let create = session::create(&upload, self.now(), &self.lifetimes);
         self.writer
-            .run(Effect::loosely_of(change), |transaction| {
-                Box::pin(async move { transaction.run(create).await.map(drop) })
+            .run(Effect::loosely_of(change), move |transaction| {
+                transaction.run(&create).map(drop)
             })
             .await
     }
@@ -84,9 +84,7 @@ impl UploadStore for SqliteMetadata {
             lifetimes: self.lifetimes,
         };
         self.writer
-            .run(effect, |transaction| {
-                Box::pin(async move { job.run(transaction).await })
-            })
+            .run(effect, |transaction| job.run(transaction))
             .await
     }
 
@@ -144,9 +142,7 @@ impl UploadStore for SqliteMetadata {
             lifetimes: self.lifetimes,
         };
         self.writer
-            .run(Effect::of(change), |transaction| {
-                Box::pin(async move { job.run(transaction).await })
-            })
+            .run(Effect::of(change), |transaction| job.run(transaction))
             .await
     }
 
@@ -158,11 +154,9 @@ impl UploadStore for SqliteMetadata {
     ) -> Result<bool, MetadataError> {
         let cancel = end::cancel(repository, id, self.now(), &self.lifetimes);
         self.writer
-            .run(Effect::of(change), |transaction| {
-                Box::pin(async move {
-                    let results = transaction.run(cancel).await?;
-                    Ok(results.last().is_some_and(|ended| ended.changes > 0))
-                })
+            .run(Effect::of(change), move |transaction| {
+                let results = transaction.run(&cancel)?;
+                Ok(results.last().is_some_and(|ended| ended.changes > 0))
             })
             .await
     }
@@ -171,7 +165,7 @@ impl UploadStore for SqliteMetadata {
         let (now, lifetimes) = (self.now(), self.lifetimes);
         self.writer
             .run(Effect::Keep, move |transaction| {
-                Box::pin(async move { end::expire(transaction, limit, now, &lifetimes).await })
+                end::expire(transaction, limit, now, &lifetimes)
             })
             .await
     }
@@ -185,15 +179,13 @@ impl SqliteMetadata {
     /// Runs a step that changes the session if, and only if, the lease is in force.
     async fn hold(&self, effect: Effect, step: Bound) -> Result<LeaseHold, MetadataError> {
         self.writer
-            .run(effect, |transaction| {
-                Box::pin(async move {
-                    let results = transaction.run(step).await?;
-                    let held = results.last().is_some_and(|step| step.changes > 0);
-                    Ok(if held {
-                        LeaseHold::Held
-                    } else {
-                        LeaseHold::Lost
-                    })
+            .run(effect, move |transaction| {
+                let results = transaction.run(&step)?;
+                let held = results.last().is_some_and(|step| step.changes > 0);
+                Ok(if held {
+                    LeaseHold::Held
+                } else {
+                    LeaseHold::Lost
                 })
             })
             .await

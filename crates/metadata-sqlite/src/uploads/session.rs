@@ -5,7 +5,6 @@ use registry_core::ports::{
     Lifetimes, MetadataError, NewUpload, Timestamp, UploadId, UploadProgress, UploadStart,
     UploadState,
 };
-use sqlx::sqlite::SqliteRow;
 
 use super::{DONE, FINALIZING, OPEN};
 use crate::readers::Readers;
@@ -13,6 +12,7 @@ use crate::rows::{
     algorithm, algorithm_number, digest, hash_state, optional, parsed, signed, size, value,
 };
 use crate::statement::{Bound, Statement, ensure_repository, statement};
+use crate::value::Row;
 
 pub(super) static CREATE: Statement = statement!(
     "upload_create",
@@ -45,7 +45,7 @@ pub(super) fn create(upload: &NewUpload, now: Timestamp, lifetimes: &Lifetimes) 
         }
     };
     let (fence, lease_until) = match upload.start {
-        UploadStart::Open => (0, None),
+        UploadStart::Open => (0_i64, None),
         UploadStart::Leased | UploadStart::Finalizing { .. } => {
             (1, Some(now.plus(lifetimes.upload_lease).0))
         }
@@ -82,7 +82,7 @@ pub(super) async fn count_open(readers: &Readers) -> Result<u64, MetadataError> 
     row.map_or(Ok(0), |row| parsed(&row, 0, size))
 }
 
-fn progress(row: &SqliteRow) -> Result<UploadProgress, MetadataError> {
+fn progress(row: &Row) -> Result<UploadProgress, MetadataError> {
     let state = match value::<i64>(row, 3)? {
         DONE => UploadState::Done {
             digest: parsed(row, 4, digest)?,

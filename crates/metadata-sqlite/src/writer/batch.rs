@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::Transaction;
 use super::job::{Outcome, Queued};
+use super::transaction::Sync;
+use super::{Message, Transaction};
 use crate::cache::Cache;
 use crate::connection::DatabaseLock;
 use crate::error::{BatchError, Fault};
-use crate::statement::Sync;
 
 /// No batch takes more jobs.
 const BATCH: usize = 64;
@@ -31,22 +30,34 @@ pub(crate) struct Batches {
 
 /// The jobs that wait.
 struct Queue {
-    jobs: mpsc::Receiver<Box<dyn Queued>>,
+    messages: mpsc::Receiver<Message>,
     /// A job that needs a sync and came up behind ones that do not: it begins the next batch.
     next: Option<Box<dyn Queued>>,
 }
 
 impl Queue {
-    async fn first(&mut self) -> Option<Box<dyn Queued>> {
-        match self.next.take() {
-            Some(job) => Some(job),
-            None => self.jobs.recv().await,
+    /// Waits for a job; `None` at the end.
+    fn first(&mut self) -> Option<Box<dyn Queued>> {
+        loop {
+            match self.next.take() {
+                Some(job) => return Some(job),
+                None => match self.messages.blocking_recv()? {
+                    Message::Job(job) => return Some(job),
+                    Message::Close => self.messages.close(),
+                },
+            }
         }
     }
 
     /// What may still come into a batch: anything if it is synced, else only what needs no sync.
     fn another(&mut self, sync: Sync) -> Option<Box<dyn Queued>> {
-        let job = self.jobs.try_recv().ok()?;
+        let job = match self.messages.try_recv().ok()? {
+            Message::Job(job) => job,
+            Message::Close => {
+                self.messages.close();
+                return None;
+            }
+        };
         if sync == Sync::Leave && job.sync() == Sync::Wait {
             self.next = Some(job);
             return None;
@@ -56,46 +67,37 @@ impl Queue {
 }
 
 impl Batches {
-    pub(super) async fn run(
-        mut self,
-        jobs: mpsc::Receiver<Box<dyn Queued>>,
-        closing: CancellationToken,
-    ) {
-        let mut queue = Queue { jobs, next: None };
-        while let Some(Some(job)) = closing.run_until_cancelled(queue.first()).await {
-            self.batch(job, &mut queue).await;
+    /// Takes jobs until it is told to close or nobody can send any; does first what is there.
+    pub(super) fn run(mut self, messages: mpsc::Receiver<Message>) {
+        let mut queue = Queue {
+            messages,
+            next: None,
+        };
+        while let Some(job) = queue.first() {
+            self.batch(job, &mut queue);
         }
-        // Takes no more, and does what is there.
-        queue.jobs.close();
-        while let Some(job) = queue.first().await {
-            self.batch(job, &mut queue).await;
-        }
-        self.transaction.close().await;
+        self.transaction.close();
         drop(self.lock);
     }
 
-    async fn batch(&mut self, first: Box<dyn Queued>, queue: &mut Queue) {
+    fn batch(&mut self, first: Box<dyn Queued>, queue: &mut Queue) {
         let mut batch = Vec::new();
-        let committed = match self.perform_all(first, queue, &mut batch).await {
-            Ok(()) => self.commit().await,
-            Err(error) => Err(error),
-        };
+        let performed = self.perform_all(first, queue, &mut batch);
+        let committed = performed.and_then(|()| self.commit());
         if committed.is_err() {
-            self.transaction.roll_back().await;
+            self.transaction.roll_back();
         }
         self.transaction.metrics().observe_batch(batch.len());
         for job in batch {
             job.answer(committed.clone());
         }
-        if self.transaction.log_pages() >= LOG_PAGES
-            && let Err(error) = self.transaction.checkpoint().await
-        {
+        if let Err(error) = self.shorten_log() {
             tracing::warn!(%error, "checkpoint the write-ahead log");
         }
     }
 
     /// Runs the first job and what comes meanwhile. An error is that of the whole transaction.
-    async fn perform_all(
+    fn perform_all(
         &mut self,
         first: Box<dyn Queued>,
         queue: &mut Queue,
@@ -107,10 +109,10 @@ impl Batches {
         self.transaction.prepare(sync);
         while let Some(job) = batch.last_mut() {
             let kept = self.transaction.touched();
-            match job.perform(&mut self.transaction).await {
+            match job.perform(&mut self.transaction) {
                 Outcome::Kept => {}
-                Outcome::NotWanted => self.take_back(kept, Fault::Other).await?,
-                Outcome::Failed(fault) => self.take_back(kept, fault).await?,
+                Outcome::NotWanted => self.take_back(kept, Fault::Other)?,
+                Outcome::Failed(fault) => self.take_back(kept, fault)?,
             }
             if batch.len() >= BATCH || Instant::now() >= until {
                 break;
@@ -118,27 +120,33 @@ impl Batches {
             let Some(next) = queue.another(sync) else {
                 break;
             };
-            self.transaction.next_job();
             batch.push(next);
+            let ready = self.transaction.next_job();
+            ready.map_err(|error| BatchError::new("keep a job of the batch", error))?;
         }
         Ok(())
     }
 
     /// Takes the last job back. After some faults SQLite has given the whole transaction up by
     /// itself, and with it the jobs before.
-    async fn take_back(&mut self, kept: usize, fault: Fault) -> Result<(), BatchError> {
-        let taken_back = self.transaction.roll_back_job(kept).await;
+    fn take_back(&mut self, kept: usize, fault: Fault) -> Result<(), BatchError> {
+        let taken_back = self.transaction.roll_back_job(kept);
         taken_back
             .map_err(|error| BatchError::because_of(fault, "take a job of the batch back", error))
     }
 
-    async fn commit(&mut self) -> Result<(), BatchError> {
+    fn commit(&mut self) -> Result<(), BatchError> {
         let touched = self.transaction.take_touched();
         // Nothing that changes is answered from the cache from here on until COMMIT is over.
         let _closed = self.cache.close(&touched);
-        self.transaction
-            .commit()
-            .await
-            .map_err(|error| BatchError::new("commit", error))
+        let committed = self.transaction.commit();
+        committed.map_err(|error| BatchError::new("commit", error))
+    }
+
+    fn shorten_log(&mut self) -> rusqlite::Result<()> {
+        if self.transaction.log_pages()? >= LOG_PAGES {
+            self.transaction.checkpoint()?;
+        }
+        Ok(())
     }
 }

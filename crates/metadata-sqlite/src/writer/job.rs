@@ -1,16 +1,14 @@
 //! A job of the writer: its work, its result, and whom to tell.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use registry_core::ports::MetadataError;
 use tokio::sync::oneshot;
 
+use super::transaction::Sync;
 use super::{Effect, Transaction};
 use crate::error::{BatchError, Fault, WriterError};
-use crate::statement::Sync;
 
 /// What became of a job's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +27,7 @@ pub(super) trait Queued: Send + fmt::Debug {
     fn sync(&self) -> Sync;
 
     /// Does the work and remembers the result.
-    fn perform<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Outcome>;
+    fn perform(&mut self, transaction: &mut Transaction) -> Outcome;
 
     /// Tells the caller, once it is known what became of the batch.
     fn answer(self: Box<Self>, committed: Result<(), BatchError>);
@@ -60,7 +58,7 @@ impl<T, F> Job<T, F> {
 impl<T, F> Queued for Job<T, F>
 where
     T: Send,
-    F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, MetadataError>> + Send,
+    F: FnOnce(&mut Transaction) -> Result<T, MetadataError> + Send,
 {
     fn sync(&self) -> Sync {
         match self.effect {
@@ -69,20 +67,18 @@ where
         }
     }
 
-    fn perform<'t>(&'t mut self, transaction: &'t mut Transaction) -> BoxFuture<'t, Outcome> {
-        Box::pin(async move {
-            if let Some(work) = self.work.take() {
-                // Guards come from outside; one that panics must not take the writer with it.
-                let result = AssertUnwindSafe(work(transaction)).catch_unwind().await;
-                self.result = result.unwrap_or_else(|_| Err(WriterError::Panicked.into()));
-            }
-            match (&self.result, self.effect) {
-                (Ok(_), _) if transaction.is_unwanted() => Outcome::NotWanted,
-                (Ok(_), Effect::Keep | Effect::KeepLoosely) => Outcome::Kept,
-                (Ok(_), Effect::TakeBack) => Outcome::NotWanted,
-                (Err(error), _) => Outcome::Failed(Fault::of_job(error)),
-            }
-        })
+    fn perform(&mut self, transaction: &mut Transaction) -> Outcome {
+        if let Some(work) = self.work.take() {
+            // Guards come from outside; one that panics must not take the writer with it.
+            let result = catch_unwind(AssertUnwindSafe(|| work(transaction)));
+            self.result = result.unwrap_or_else(|_| Err(WriterError::Panicked.into()));
+        }
+        match (&self.result, self.effect) {
+            (Ok(_), _) if transaction.is_unwanted() => Outcome::NotWanted,
+            (Ok(_), Effect::Keep | Effect::KeepLoosely) => Outcome::Kept,
+            (Ok(_), Effect::TakeBack) => Outcome::NotWanted,
+            (Err(error), _) => Outcome::Failed(Fault::of_job(error)),
+        }
     }
 
     fn answer(self: Box<Self>, committed: Result<(), BatchError>) {

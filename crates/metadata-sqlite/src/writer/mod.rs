@@ -1,4 +1,4 @@
-//! The writer: one task that owns the one connection that writes.
+//! The writer: one thread that owns the one connection that writes.
 //!
 //! Jobs wait in a bounded queue. The writer takes what is there, runs it in one transaction, a
 //! savepoint each, and answers after COMMIT, so that many writes share one sync of the disk
@@ -21,16 +21,14 @@ mod transaction;
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use registry_core::change::Change;
 use registry_core::ports::MetadataError;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::batch::Batches;
 use self::job::{Job, Queued};
-pub(crate) use self::transaction::{ResultSet, Transaction};
+pub(crate) use self::transaction::Transaction;
 use crate::error::WriterError;
 
 /// Jobs that may wait; whoever comes then waits to be let in.
@@ -69,37 +67,53 @@ impl Effect {
     }
 }
 
+/// What the writer is sent.
+#[derive(Debug)]
+enum Message {
+    Job(Box<dyn Queued>),
+    /// Take no more jobs.
+    Close,
+}
+
 /// Hands jobs to the writer.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Box<dyn Queued>>,
+    queue: mpsc::Sender<Message>,
+    thread: TaskTracker,
 }
 
 impl Writer {
     /// Starts the writer. It ends when every handle to it is gone, or when it is told to; either
     /// way it does first what is in its queue.
-    pub(crate) fn start(batches: Batches, tasks: &TaskTracker, closing: CancellationToken) -> Self {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        tasks.spawn(batches.run(jobs, closing));
-        Self { queue }
+    pub(crate) fn start(batches: Batches) -> Self {
+        let thread = TaskTracker::new();
+        let (queue, messages) = mpsc::channel(QUEUE);
+        thread.spawn_blocking(move || batches.run(messages));
+        Self { queue, thread }
     }
 
     /// Runs `work` in a transaction and returns what it did, once that is durable.
     pub(crate) async fn run<T, F>(&self, effect: Effect, work: F) -> Result<T, MetadataError>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t mut Transaction) -> BoxFuture<'t, Result<T, MetadataError>>
-            + Send
-            + 'static,
+        F: FnOnce(&mut Transaction) -> Result<T, MetadataError> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        let job = Box::new(Job::new(effect, work, reply));
+        let job = Message::Job(Box::new(Job::new(effect, work, reply)));
         let queued = self.queue.send_timeout(job, PATIENCE).await;
         queued.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => WriterError::Behind,
             mpsc::error::SendTimeoutError::Closed(_) => WriterError::Gone,
         })?;
         result.await.map_err(|_| WriterError::Gone)?
+    }
+
+    /// Tells the writer to end, and waits until it has closed its connection.
+    pub(crate) async fn close(&self) {
+        // One that ended already need not be told.
+        let _ended = self.queue.send(Message::Close).await;
+        self.thread.close();
+        self.thread.wait().await;
     }
 }
 

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use prometheus::Registry;
 use registry_core::ports::MetadataError;
-use sqlx::{ConnectOptions as _, Row as _, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Batches, Effect, Transaction, Writer};
 use crate::cache::Cache;
@@ -29,7 +27,6 @@ static FILL: Statement = statement!(
     "test_fill",
     "INSERT INTO notes (note) VALUES ($1 || hex(zeroblob(1000000)))"
 );
-// As a function it is evaluated each time, as a pragma when it is compiled.
 static SYNCHRONOUS: Statement = statement!(
     "test_synchronous",
     "SELECT synchronous FROM pragma_synchronous"
@@ -37,37 +34,29 @@ static SYNCHRONOUS: Statement = statement!(
 
 struct Running {
     writer: Writer,
-    tasks: TaskTracker,
-    closing: CancellationToken,
     directory: TempDir,
 }
 
 /// A writer over a table of notes that stays below `pages` pages.
-async fn start(pages: u32) -> Running {
+fn start(pages: u32) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metadata.db");
-    let mut connection = connection::writer(&path).await.unwrap();
-    connection::set_up_writer(&mut connection).await.unwrap();
+    // An empty file is an empty database.
+    std::fs::write(&path, "").unwrap();
+    let connection = connection::writer(&path).unwrap();
     let schema = format!(
         "PRAGMA max_page_count = {pages};
          CREATE TABLE notes (note TEXT NOT NULL UNIQUE, about TEXT REFERENCES notes (note));"
     );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(schema))
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    connection.execute_batch(&schema).unwrap();
     let metrics = Arc::new(Metrics::new(&Registry::new()).unwrap());
     let batches = Batches {
         transaction: Transaction::new(connection, metrics),
         cache: Arc::new(Cache::new(0, &Registry::new()).unwrap()),
         lock: DatabaseLock::acquire(&path).unwrap(),
     };
-    let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-    let writer = Writer::start(batches, &tasks, closing.clone());
     Running {
-        writer,
-        tasks,
-        closing,
+        writer: Writer::start(batches),
         directory,
     }
 }
@@ -81,10 +70,26 @@ impl Running {
     ) -> Result<(), MetadataError> {
         let bound = statement.bind(note);
         self.writer
-            .run(effect, |transaction| {
-                Box::pin(async move { transaction.run(bound).await.map(drop) })
-            })
+            .run(effect, move |transaction| transaction.run(&bound).map(drop))
             .await
+    }
+
+    /// Runs writes in one batch: the first job of it waits until all of them are in the queue.
+    async fn batch<T>(&self, writes: impl Future<Output = T>) -> T {
+        let (open, gate) = std::sync::mpsc::channel();
+        let first = self.writer.run(Effect::Keep, move |_| {
+            gate.recv().unwrap();
+            Ok(())
+        });
+        let queued = async {
+            // After the writes were polled once, and so are in the queue.
+            tokio::task::yield_now().await;
+            open.send(()).unwrap();
+        };
+        let (first, outcome, ()) = tokio::join!(first, writes, queued);
+        // It shares the fate of its batch, whatever that is.
+        drop(first);
+        outcome
     }
 
     async fn insert(&self, note: &str) {
@@ -92,83 +97,73 @@ impl Running {
     }
 
     async fn synchronous(&self, effect: Effect) -> i64 {
-        let row = self.writer.run(effect, |transaction| {
-            Box::pin(async move { transaction.row(SYNCHRONOUS.bound()).await })
-        });
-        row.await.unwrap().unwrap().get(0)
+        let row = self
+            .writer
+            .run(effect, |transaction| transaction.row(&SYNCHRONOUS.bound()));
+        row.await.unwrap().unwrap().column(0).unwrap()
     }
 
     /// What somebody else sees.
-    async fn notes(&self) -> Vec<String> {
-        let path = self.directory.path().join("metadata.db");
-        let mut connection = SqliteConnectOptions::new()
-            .filename(path)
-            .connect()
-            .await
+    fn notes(&self) -> Vec<String> {
+        let connection = Connection::open(self.directory.path().join("metadata.db")).unwrap();
+        let mut notes = connection
+            .prepare("SELECT substr(note, 1, 20) FROM notes ORDER BY note")
             .unwrap();
-        let rows = sqlx::query("SELECT substr(note, 1, 20) FROM notes ORDER BY note")
-            .fetch_all(&mut connection);
-        rows.await.unwrap().iter().map(|row| row.get(0)).collect()
+        let notes = notes.query_map([], |row| row.get(0)).unwrap();
+        notes.map(Result::unwrap).collect()
     }
 }
 
 #[tokio::test]
 async fn a_job_that_fails_is_taken_back_alone() {
-    let running = start(1_000).await;
-    let outcomes = join_all([
+    let running = start(1_000);
+    let writes = join_all([
         running.write(Effect::Keep, &INSERT, "a"),
         running.write(Effect::Keep, &INSERT_THEN_FAIL, "b"),
         running.write(Effect::Keep, &INSERT, "c"),
         running.write(Effect::Keep, &INSERT, "a"),
         running.write(Effect::TakeBack, &INSERT, "d"),
         running.write(Effect::Keep, &INSERT, "e"),
-    ])
-    .await;
+    ]);
+    let outcomes = running.batch(writes).await;
     let succeeded: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(succeeded, [true, false, true, false, true, true]);
-    assert_eq!(running.notes().await, ["a", "c", "e"]);
+    assert_eq!(running.notes(), ["a", "c", "e"]);
 }
 
 #[tokio::test]
 async fn a_job_decides_against_what_it_did() {
-    let running = start(1_000).await;
+    let running = start(1_000);
     let decide = running.writer.run(Effect::Keep, |transaction| {
-        Box::pin(async move {
-            transaction.run(INSERT.bind("unwanted")).await?;
-            transaction.take_back();
-            Ok("answer")
-        })
+        transaction.run(&INSERT.bind("unwanted"))?;
+        transaction.take_back();
+        Ok("answer")
     });
-    let (before, answer, after) = tokio::join!(running.insert("a"), decide, running.insert("b"));
-    assert_eq!(((), answer.unwrap(), ()), (before, "answer", after));
-    assert_eq!(running.notes().await, ["a", "b"]);
+    let writes = async { tokio::join!(running.insert("a"), decide, running.insert("b")) };
+    let ((), answer, ()) = running.batch(writes).await;
+    assert_eq!(answer.unwrap(), "answer");
+    assert_eq!(running.notes(), ["a", "b"]);
 }
 
 #[tokio::test]
 async fn a_job_that_writes_nothing_is_no_error() {
-    let running = start(1_000).await;
+    let running = start(1_000);
     for _ in 0..2 {
-        running
-            .writer
-            .run(Effect::Keep, |_| Box::pin(async { Ok(()) }))
-            .await
-            .unwrap();
-        running
-            .insert(&format!("{}", running.notes().await.len()))
-            .await;
+        running.writer.run(Effect::Keep, |_| Ok(())).await.unwrap();
+        running.insert(&format!("{}", running.notes().len())).await;
     }
-    assert_eq!(running.notes().await, ["0", "1"]);
+    assert_eq!(running.notes(), ["0", "1"]);
 }
 
 #[tokio::test]
 async fn a_commit_that_fails_fails_its_whole_batch() {
-    let running = start(1_000).await;
+    let running = start(1_000);
     running.insert("before").await;
-    let outcomes = join_all([
+    let writes = join_all([
         running.write(Effect::Keep, &INSERT, "a"),
         running.write(Effect::Keep, &INSERT_LATE_FAILURE, "b"),
-    ])
-    .await;
+    ]);
+    let outcomes = running.batch(writes).await;
     assert!(
         outcomes
             .iter()
@@ -176,13 +171,13 @@ async fn a_commit_that_fails_fails_its_whole_batch() {
         "{outcomes:?}"
     );
     running.insert("after").await;
-    assert_eq!(running.notes().await, ["after", "before"]);
+    assert_eq!(running.notes(), ["after", "before"]);
 }
 
 /// SQLite may give the whole transaction up then. Whoever was told of success has it.
 #[tokio::test]
 async fn a_full_disk_is_told_and_survived() {
-    let running = start(2_000).await;
+    let running = start(2_000);
     running.insert("before").await;
     let fills: Vec<String> = (0..20).map(|number| format!("fill {number:02} ")).collect();
     let outcomes = join_all(
@@ -196,7 +191,7 @@ async fn a_full_disk_is_told_and_survived() {
         .filter(|outcome| matches!(outcome, Err(MetadataError::Full(_))));
     assert!(full.count() > 0, "{outcomes:?}");
     running.insert("after").await;
-    let notes = running.notes().await;
+    let notes = running.notes();
     for (note, outcome) in fills.iter().zip(&outcomes) {
         let there = notes.iter().any(|there| there.starts_with(note.as_str()));
         assert_eq!(there, outcome.is_ok(), "{note}: {outcome:?}");
@@ -213,7 +208,7 @@ async fn a_full_disk_is_told_and_survived() {
 async fn what_is_promised_is_synced() {
     const FULL: i64 = 2;
     const NORMAL: i64 = 1;
-    let running = start(1_000).await;
+    let running = start(1_000);
     for _ in 0..3 {
         assert_eq!(running.synchronous(Effect::Keep).await, FULL);
         assert_eq!(running.synchronous(Effect::KeepLoosely).await, NORMAL);
@@ -223,7 +218,7 @@ async fn what_is_promised_is_synced() {
 
 #[tokio::test]
 async fn what_is_queued_is_done_before_the_end() {
-    let running = start(1_000).await;
+    let running = start(1_000);
     let notes: Vec<String> = (100..300).map(|number| number.to_string()).collect();
     let writes = join_all(
         notes
@@ -233,13 +228,11 @@ async fn what_is_queued_is_done_before_the_end() {
     let end = async {
         // After the writes were polled once, and so are in the queue.
         tokio::task::yield_now().await;
-        running.closing.cancel();
-        running.tasks.close();
-        running.tasks.wait().await;
+        running.writer.close().await;
     };
     let (outcomes, ()) = tokio::join!(writes, end);
     assert!(outcomes.iter().all(Result::is_ok));
-    assert_eq!(running.notes().await, notes);
+    assert_eq!(running.notes(), notes);
     let late = running.write(Effect::Keep, &INSERT, "late").await;
     assert!(
         matches!(late, Err(MetadataError::Unavailable(_))),

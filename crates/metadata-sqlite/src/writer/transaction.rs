@@ -1,37 +1,51 @@
 //! What a job of the writer works with: the connection, inside a transaction that is open.
+//!
+//! Each job has a savepoint, so that what it does can be taken back without the jobs before it.
+//! Transaction and savepoint begin with the first statement that needs them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::TryStreamExt as _;
 use registry_core::ports::MetadataError;
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Connection as _, Either, Executor as _, Row as _, Sqlite, SqliteConnection};
+use rusqlite::Connection;
 
 use crate::cache::Key;
 use crate::error::failed;
 use crate::metrics::{CHECKPOINT, COMMIT, COMMIT_UNSYNCED, Metrics, ROLLBACK};
-use crate::statement::{Bound, Position, Sync};
+use crate::statement::{Bound, ResultSet};
+use crate::value::Row;
 
-/// What one statement of a text did.
-#[derive(Debug, Default)]
-pub(crate) struct ResultSet {
-    pub(crate) rows: Vec<SqliteRow>,
-    pub(crate) changes: u64,
+/// What a commit does about the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// Waits until it has everything.
+    Wait,
+    /// Leaves it to the next commit that waits. A power cut may undo the last commits, always from
+    /// some point on and never in between (SQLite, "PRAGMA synchronous", NORMAL).
+    Leave,
+}
+
+/// How far the transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nothing was run.
+    None,
+    /// It has begun; the current job ran nothing.
+    Begun,
+    /// It has begun, and so has the savepoint of the current job.
+    InJob,
 }
 
 /// The open transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    connection: SqliteConnection,
+    connection: Connection,
     metrics: Arc<Metrics>,
-    /// Where the next statement stands.
-    position: Position,
+    progress: Progress,
     /// What the commit will do about the disk.
     sync: Sync,
-    /// Pages of the log that were not in the database when the transaction began.
-    log_pages: i64,
+    /// What the connection is set to do.
+    set_to: Option<Sync>,
     /// Keys of the cache that COMMIT will change.
     touched: Vec<Key>,
     /// The job decided against what it did.
@@ -39,35 +53,28 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) fn new(connection: SqliteConnection, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(connection: Connection, metrics: Arc<Metrics>) -> Self {
         Self {
             connection,
             metrics,
-            position: Position::First(Sync::Wait),
+            progress: Progress::None,
             sync: Sync::Wait,
-            log_pages: 0,
+            set_to: None,
             touched: Vec::new(),
             unwanted: false,
         }
     }
 
     /// Runs a text and returns what each of its statements did.
-    pub(crate) async fn run(&mut self, bound: Bound) -> Result<Vec<ResultSet>, MetadataError> {
-        let name = bound.statement.name;
-        let position = self.position;
-        let query = bound.query(position).map_err(failed)?;
-        self.position = Position::Inside;
-        let mut results = self.execute(name, query).await.map_err(failed)?;
-        if matches!(position, Position::First(_)) {
-            self.log_pages = log_pages(&results).map_err(failed)?;
-        }
-        results.drain(..position.preamble().min(results.len()));
-        Ok(results)
+    pub(crate) fn run(&mut self, bound: &Bound) -> Result<Vec<ResultSet>, MetadataError> {
+        self.begin().map_err(failed)?;
+        self.observe(bound.statement.name, |connection| bound.run(connection))
+            .map_err(failed)
     }
 
     /// Runs a text and returns its last statement's first row, if it has one.
-    pub(crate) async fn row(&mut self, bound: Bound) -> Result<Option<SqliteRow>, MetadataError> {
-        let last = self.run(bound).await?.pop();
+    pub(crate) fn row(&mut self, bound: &Bound) -> Result<Option<Row>, MetadataError> {
+        let last = self.run(bound)?.pop();
         Ok(last.and_then(|last| last.rows.into_iter().next()))
     }
 
@@ -86,60 +93,61 @@ impl Transaction {
         &self.metrics
     }
 
-    /// Makes ready for a transaction. It begins with the first statement of the first job.
+    /// Makes ready for a transaction.
     pub(super) fn prepare(&mut self, sync: Sync) {
-        self.position = Position::First(sync);
+        self.progress = Progress::None;
         self.sync = sync;
-        self.log_pages = 0;
         self.touched.clear();
         self.unwanted = false;
     }
 
     /// Commits what was done, if anything was.
-    pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
+    pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
         let name = match self.sync {
             Sync::Wait => COMMIT,
             Sync::Leave => COMMIT_UNSYNCED,
         };
-        match self.position {
-            Position::First(_) => Ok(()),
-            Position::Next | Position::Inside => self.control(name, "COMMIT").await,
+        match self.progress {
+            Progress::None => Ok(()),
+            Progress::Begun | Progress::InJob => {
+                self.observe(name, |connection| control(connection, "COMMIT"))
+            }
         }
     }
 
     /// Gives the whole transaction up, unless SQLite has done so already.
-    pub(super) async fn roll_back(&mut self) {
-        if let Err(error) = self.control(ROLLBACK, "ROLLBACK").await {
+    pub(super) fn roll_back(&mut self) {
+        let rolled_back = self.observe(ROLLBACK, |connection| control(connection, "ROLLBACK"));
+        if let Err(error) = rolled_back {
             tracing::debug!(%error, "roll back");
         }
     }
 
     /// Gives the last job up, and what it touched beyond the first `kept` keys. An error says
     /// that the whole transaction is gone.
-    pub(super) async fn roll_back_job(&mut self, kept: usize) -> sqlx::Result<()> {
+    pub(super) fn roll_back_job(&mut self, kept: usize) -> rusqlite::Result<()> {
         self.touched.truncate(kept);
-        match self.position {
-            // It ran nothing. The savepoint, if there is one, is that of the job before it.
-            Position::First(_) | Position::Next => Ok(()),
-            Position::Inside => self.control(ROLLBACK, "ROLLBACK TO job").await,
+        match self.progress {
+            // It ran nothing.
+            Progress::None | Progress::Begun => Ok(()),
+            Progress::InJob => self.observe(ROLLBACK, |connection| {
+                control(connection, "ROLLBACK TO job")
+            }),
         }
     }
 
     /// The next statement belongs to another job.
-    pub(super) fn next_job(&mut self) {
+    pub(super) fn next_job(&mut self) -> rusqlite::Result<()> {
         self.unwanted = false;
-        self.position = match self.position {
-            first @ Position::First(_) => first,
-            Position::Next | Position::Inside => Position::Next,
-        };
+        if self.progress == Progress::InJob {
+            control(&self.connection, "RELEASE job")?;
+            self.progress = Progress::Begun;
+        }
+        Ok(())
     }
 
     pub(super) fn is_unwanted(&self) -> bool {
         self.unwanted
-    }
-
-    pub(super) fn log_pages(&self) -> i64 {
-        self.log_pages
     }
 
     pub(super) fn touched(&self) -> usize {
@@ -150,61 +158,65 @@ impl Transaction {
         std::mem::take(&mut self.touched)
     }
 
+    /// Pages of the log that are not in the database yet.
+    pub(super) fn log_pages(&self) -> rusqlite::Result<i64> {
+        let mut look = self
+            .connection
+            .prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+        // Whether it was busy, pages in the log, and those of them that are in the database.
+        look.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+    }
+
     /// Moves the log into the database, as far as readers let it.
-    pub(super) async fn checkpoint(&mut self) -> sqlx::Result<()> {
-        self.control(CHECKPOINT, "PRAGMA wal_checkpoint(PASSIVE)")
-            .await
+    pub(super) fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.observe(CHECKPOINT, |connection| {
+            control(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+        })
     }
 
     /// Closes the connection. SQLite moves the whole log into the database if it is the last.
-    pub(super) async fn close(self) {
-        if let Err(error) = self.connection.close().await {
+    pub(super) fn close(self) {
+        if let Err((_, error)) = self.connection.close() {
             tracing::warn!(%error, "close the metadata database");
         }
     }
 
-    async fn control(&mut self, name: &'static str, sql: &'static str) -> sqlx::Result<()> {
-        self.execute(name, sqlx::query(sql)).await.map(drop)
-    }
-
-    async fn execute(
-        &mut self,
-        name: &'static str,
-        query: Query<'static, Sqlite, SqliteArguments>,
-    ) -> sqlx::Result<Vec<ResultSet>> {
-        let began = Instant::now();
-        let results = self.collect(query).await;
-        self.metrics.observe(name, began.elapsed());
-        results
-    }
-
-    async fn collect(
-        &mut self,
-        query: Query<'static, Sqlite, SqliteArguments>,
-    ) -> sqlx::Result<Vec<ResultSet>> {
-        let mut results = Vec::new();
-        let mut rows = Vec::new();
-        let mut stream = self.connection.fetch_many(query);
-        while let Some(item) = stream.try_next().await? {
-            match item {
-                Either::Right(row) => rows.push(row),
-                Either::Left(end) => {
-                    results.push(ResultSet {
-                        rows: std::mem::take(&mut rows),
-                        changes: end.rows_affected(),
-                    });
-                }
-            }
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        if self.progress == Progress::None {
+            self.set_sync()?;
+            control(&self.connection, "BEGIN IMMEDIATE")?;
+            self.progress = Progress::Begun;
         }
-        Ok(results)
+        if self.progress == Progress::Begun {
+            control(&self.connection, "SAVEPOINT job")?;
+            self.progress = Progress::InJob;
+        }
+        Ok(())
+    }
+
+    fn set_sync(&mut self) -> rusqlite::Result<()> {
+        if self.set_to != Some(self.sync) {
+            self.set_to = None;
+            self.connection.execute_batch(match self.sync {
+                Sync::Wait => "PRAGMA synchronous = FULL",
+                Sync::Leave => "PRAGMA synchronous = NORMAL",
+            })?;
+            self.set_to = Some(self.sync);
+        }
+        Ok(())
+    }
+
+    fn observe<T>(&self, name: &'static str, work: impl FnOnce(&Connection) -> T) -> T {
+        let began = Instant::now();
+        let result = work(&self.connection);
+        self.metrics.observe(name, began.elapsed());
+        result
     }
 }
 
-/// What `PRAGMA wal_checkpoint` says at the head of a transaction: pages in the log, and those of
-/// them that are in the database.
-fn log_pages(results: &[ResultSet]) -> sqlx::Result<i64> {
-    let Some(row) = results.get(1).and_then(|log| log.rows.first()) else {
-        return Ok(0);
-    };
-    Ok(row.try_get::<i64, _>(1)? - row.try_get::<i64, _>(2)?)
+fn control(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
 }
