@@ -128,6 +128,7 @@ async fn a_response_that_its_client_left_lying_is_not_complete() {
     let line = &lines.take(1).await[0];
     assert_eq!(line["outcome"], "interrupted");
     assert_eq!(line["protocol"], "HTTP/2");
+    drop(client);
     server.stop().await;
 }
 
