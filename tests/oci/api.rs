@@ -1,38 +1,28 @@
 //! The entrance: the version check that clients begin with, and the page that a person sees.
 
-use berth_tests::{Document, for_each_backend};
+use berth_tests::{Document, for_each_backend, for_each_registry};
 use http::Method;
 
 #[tokio::test]
 async fn the_version_check_answers_ok() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let response = registry.client().get("/v2/").send().await;
-        response
-            .expect_status(200)
-            .expect_header("docker-distribution-api-version", "registry/2.0");
+    for_each_registry(async |registry| {
+        let response = registry.client().get("/v2/").expect(200).await;
+        response.expect_header("docker-distribution-api-version", "registry/2.0");
         assert_eq!(response.json(), serde_json::json!({}));
-        registry
-            .client()
-            .head("/v2/")
-            .send()
-            .await
-            .expect_status(200);
+        registry.client().head("/v2/").expect(200).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_browser_is_told_what_this_is_and_what_to_paste() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let page = registry
             .client()
             .get("/")
             .header("accept", "text/html")
-            .send()
+            .expect(200)
             .await;
-        page.expect_status(200);
         assert!(
             page.required_header("content-type")
                 .starts_with("text/html"),
@@ -48,8 +38,7 @@ async fn a_browser_is_told_what_this_is_and_what_to_paste() {
 
 #[tokio::test]
 async fn every_answer_carries_a_request_id_and_the_callers_own_is_kept() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let client = registry.client();
         client
             .get("/v2/")
@@ -102,8 +91,7 @@ async fn a_pull_meant_for_this_registry_is_served_and_one_for_another_is_not() {
             "Registry.Example.ORG",
         ] {
             for target in pulls(&image, ours) {
-                let answer = repository.request(Method::GET, &target).send().await;
-                answer.expect_status(200);
+                repository.request(Method::GET, &target).expect(200).await;
             }
         }
         for foreign in [
@@ -112,8 +100,10 @@ async fn a_pull_meant_for_this_registry_is_served_and_one_for_another_is_not() {
             "127.0.0.1",
         ] {
             for target in pulls(&image, foreign) {
-                let answer = repository.request(Method::GET, &target).send().await;
-                answer.expect_error(404, "NAME_UNKNOWN");
+                repository
+                    .request(Method::GET, &target)
+                    .refused(404, "NAME_UNKNOWN")
+                    .await;
             }
         }
     })
@@ -122,16 +112,15 @@ async fn a_pull_meant_for_this_registry_is_served_and_one_for_another_is_not() {
 
 #[tokio::test]
 async fn a_pull_is_meant_for_the_host_that_it_names_in_its_header_too() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let (repository, image) = (registry.repository("team/app"), Document::image(1));
         repository.push("1", &image).await;
         for target in pulls(&image, "mirror.example:5000") {
             let named = repository.request(Method::GET, &target);
             let named = named.header("host", "mirror.example:5000");
-            named.send().await.expect_status(200);
+            named.expect(200).await;
             let unnamed = repository.request(Method::GET, &target);
-            unnamed.send().await.expect_error(404, "NAME_UNKNOWN");
+            unnamed.refused(404, "NAME_UNKNOWN").await;
         }
     })
     .await;

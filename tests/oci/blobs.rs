@@ -1,6 +1,6 @@
 //! Blobs: reading them whole and in part, conditions, deleting, and that one repository never shows another's.
 
-use berth_tests::{Blob, Document, Repository, for_each_backend};
+use berth_tests::{Blob, Repository, for_each_backend, in_each_repository};
 
 async fn repository_with(
     builder: berth_tests::registry::Builder,
@@ -46,9 +46,7 @@ async fn a_pushed_blob_comes_back_with_its_headers() {
 
 #[tokio::test]
 async fn blobs_of_every_size_come_back() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         for size in [
             0,
             1,
@@ -78,10 +76,9 @@ async fn an_accepted_encoding_does_not_change_the_bytes() {
         let response = repository
             .get_blob(&blob.digest)
             .header("accept-encoding", "zstd, gzip, deflate, br")
-            .send()
+            .expect(200)
             .await;
         response
-            .expect_status(200)
             .expect_header("content-length", "100000")
             .expect_no_header("content-encoding");
         assert!(response.body() == &blob.bytes);
@@ -107,11 +104,9 @@ async fn a_range_is_served_alone() {
             let response = repository
                 .get_blob(&blob.digest)
                 .header("range", range)
-                .send()
+                .expect(206)
                 .await;
-            response
-                .expect_status(206)
-                .expect_header("content-range", format!("bytes {start}-{end}/1000"));
+            response.expect_header("content-range", format!("bytes {start}-{end}/1000"));
             response.expect_header("content-length", (end - start + 1).to_string());
             response.expect_header("docker-content-digest", &blob.digest);
             assert!(response.body() == &blob.bytes.slice(start..=end), "{range}");
@@ -129,11 +124,9 @@ async fn a_range_that_names_nothing_is_416() {
             let response = repository
                 .get_blob(&blob.digest)
                 .header("range", range)
-                .send()
+                .expect(416)
                 .await;
-            response
-                .expect_status(416)
-                .expect_header("content-range", "bytes */1000");
+            response.expect_header("content-range", "bytes */1000");
         }
     })
     .await;
@@ -160,21 +153,17 @@ async fn a_range_that_is_not_understood_is_ignored() {
             let response = repository
                 .get_blob(&blob.digest)
                 .header("range", range)
-                .send()
+                .expect(200)
                 .await;
-            response
-                .expect_status(200)
-                .expect_header("content-length", "1000");
+            response.expect_header("content-length", "1000");
         }
         // Ranges are for GET alone.
         let response = repository
             .head_blob(&blob.digest)
             .header("range", "bytes=0-9")
-            .send()
+            .expect(200)
             .await;
-        response
-            .expect_status(200)
-            .expect_header("content-length", "1000");
+        response.expect_header("content-length", "1000");
     })
     .await;
 }
@@ -201,17 +190,16 @@ async fn what_the_client_has_is_not_sent_again() {
                 repository.get_blob(&blob.digest),
                 repository.head_blob(&blob.digest),
             ] {
-                let response = request.header("if-none-match", condition).send().await;
-                response.expect_status(304).expect_header("etag", &tag);
+                let response = request.header("if-none-match", condition).expect(304).await;
+                response.expect_header("etag", &tag);
                 assert!(response.body().is_empty());
             }
         }
-        let other = repository
+        repository
             .get_blob(&blob.digest)
             .header("if-none-match", "\"other\"")
-            .send()
+            .expect(200)
             .await;
-        other.expect_status(200);
     })
     .await;
 }
@@ -223,27 +211,16 @@ async fn a_blob_is_invisible_in_a_repository_that_has_it_not() {
         let (registry, _repository) = repository_with(builder, &blob).await;
         let other = registry.repository("team/other");
         other.push_blob(&Blob::random(10)).await;
+        other.expect_no_blob(&blob.digest).await;
         other
-            .get_blob(&blob.digest)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UNKNOWN");
-        other
-            .head_blob(&blob.digest)
-            .send()
-            .await
-            .expect_status(404);
-        other
-            .request(http::Method::DELETE, &format!("blobs/{}", blob.digest))
-            .send()
-            .await
-            .expect_error(404, "BLOB_UNKNOWN");
-        let absent = registry
+            .delete_blob(&blob.digest)
+            .refused(404, "BLOB_UNKNOWN")
+            .await;
+        registry
             .repository("nobody/nothing")
             .get_blob(&blob.digest)
-            .send()
+            .expect(404)
             .await;
-        absent.expect_status(404);
     })
     .await;
 }
@@ -259,24 +236,13 @@ async fn a_deleted_blob_is_gone_from_its_repository_only() {
         let path = format!("blobs/{}", blob.digest);
         repository
             .request(http::Method::DELETE, &path)
-            .send()
-            .await
-            .expect_status(202);
-        repository
-            .get_blob(&blob.digest)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UNKNOWN");
-        repository
-            .head_blob(&blob.digest)
-            .send()
-            .await
-            .expect_status(404);
+            .expect(202)
+            .await;
+        repository.expect_no_blob(&blob.digest).await;
         repository
             .request(http::Method::DELETE, &path)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UNKNOWN");
+            .refused(404, "BLOB_UNKNOWN")
+            .await;
         other.expect_blob(&blob).await;
         repository.push_blob(&blob).await;
         repository.expect_blob(&blob).await;
@@ -286,34 +252,25 @@ async fn a_deleted_blob_is_gone_from_its_repository_only() {
 
 #[tokio::test]
 async fn a_blob_that_a_manifest_needs_is_not_deleted() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(2);
-        repository.push("1", &image).await;
+    in_each_repository(async |repository| {
+        let image = repository.push_image("1", 2).await;
         for blob in &image.blobs {
             let refused = repository
-                .request(http::Method::DELETE, &format!("blobs/{}", blob.digest))
-                .send()
+                .delete_blob(&blob.digest)
+                .refused(405, "UNSUPPORTED")
                 .await;
-            refused.expect_error(405, "UNSUPPORTED");
             assert!(
                 refused.text().contains(&image.digest),
                 "it does not name the manifest: {refused:?}"
             );
             repository.expect_blob(blob).await;
         }
-        repository
-            .delete_manifest(&image.digest)
-            .send()
-            .await
-            .expect_status(202);
+        repository.delete_manifest(&image.digest).expect(202).await;
         let first = format!("blobs/{}", image.blobs[0].digest);
         repository
             .request(http::Method::DELETE, &first)
-            .send()
-            .await
-            .expect_status(202);
+            .expect(202)
+            .await;
     })
     .await;
 }

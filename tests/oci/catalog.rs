@@ -1,14 +1,13 @@
 //! The catalog: all repositories, in pages.
 
-use berth_tests::{Blob, Document, for_each_backend};
+use berth_tests::{Blob, Document, for_each_registry};
 use serde_json::json;
 
 use crate::{all_pages, strings};
 
 #[tokio::test]
 async fn it_is_empty_at_first() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let response = registry.client().get("/v2/_catalog").send().await;
         assert_eq!(
             response.expect_status(200).json(),
@@ -20,8 +19,7 @@ async fn it_is_empty_at_first() {
 
 #[tokio::test]
 async fn repositories_are_listed_in_order_and_in_pages() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let mut names: Vec<_> = (0..12)
             .map(|number| format!("team{}/app{number}", number % 3))
             .collect();
@@ -45,8 +43,8 @@ async fn repositories_are_listed_in_order_and_in_pages() {
         }
         let after = client.get("/v2/_catalog?last=team1/app4").send().await;
         assert_eq!(strings(&after.json()["repositories"])[0], "team1/app7");
-        let none = client.get("/v2/_catalog?n=0").send().await;
-        none.expect_status(200).expect_no_header("link");
+        let none = client.get("/v2/_catalog?n=0").expect(200).await;
+        none.expect_no_header("link");
         assert_eq!(none.json()["repositories"], json!([]));
     })
     .await;
@@ -54,8 +52,7 @@ async fn repositories_are_listed_in_order_and_in_pages() {
 
 #[tokio::test]
 async fn names_may_hold_the_words_of_the_routes() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         for name in [
             "a/blobs/b",
             "manifests/manifests",
@@ -65,8 +62,7 @@ async fn names_may_hold_the_words_of_the_routes() {
             "a/b/c/d/e/f/g",
         ] {
             let repository = registry.repository(name);
-            let image = Document::image(1);
-            repository.push("1", &image).await;
+            let image = repository.push_image("1", 1).await;
             repository.expect_manifest("1", &image).await;
             repository.expect_blob(&image.blobs[0]).await;
             assert_eq!(
@@ -78,18 +74,8 @@ async fn names_may_hold_the_words_of_the_routes() {
                 .await
                 .expect_status(200);
             let chunk = Blob::random(10);
-            let location = repository.start_upload().await;
-            let location = repository
-                .patch(&location, &chunk.bytes)
-                .send()
-                .await
-                .expect_status(202)
-                .location();
-            repository
-                .finish_upload(&location, &chunk.digest, &[])
-                .send()
-                .await
-                .expect_status(201);
+            let location = repository.start_upload_with(&chunk.bytes).await;
+            repository.finish(&location, &chunk).await;
         }
     })
     .await;

@@ -1,7 +1,7 @@
 //! Mounting: a blob of one repository is taken into another without sending it again, and nothing is told of blobs
 //! that the caller could not have had.
 
-use berth_tests::{Blob, Repository, Response, for_each_backend};
+use berth_tests::{Blob, Repository, Response, for_each_registry};
 
 async fn mount(repository: &Repository, query: &str) -> Response {
     repository
@@ -12,8 +12,7 @@ async fn mount(repository: &Repository, query: &str) -> Response {
 
 #[tokio::test]
 async fn a_blob_of_another_repository_is_mounted() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let (source, target) = (
             registry.repository("team/source"),
             registry.repository("other/target"),
@@ -31,11 +30,7 @@ async fn a_blob_of_another_repository_is_mounted() {
             target.expect_blob(&blob).await;
 
             // The copy is the target's own from now on.
-            source
-                .request(http::Method::DELETE, &format!("blobs/{}", blob.digest))
-                .send()
-                .await
-                .expect_status(202);
+            source.delete_blob(&blob.digest).expect(202).await;
             target.expect_blob(&blob).await;
         }
     })
@@ -44,8 +39,7 @@ async fn a_blob_of_another_repository_is_mounted() {
 
 #[tokio::test]
 async fn what_cannot_be_mounted_is_uploaded() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let (source, target) = (
             registry.repository("team/source"),
             registry.repository("other/target"),
@@ -62,11 +56,7 @@ async fn what_cannot_be_mounted_is_uploaded() {
                 .expect_status(202)
                 .expect_no_header("docker-content-digest");
             assert!(answer.location().contains("/blobs/uploads/"), "{answer:?}");
-            target
-                .head_blob(&stored.digest)
-                .send()
-                .await
-                .expect_status(404);
+            target.expect_no_blob(&stored.digest).await;
         }
         // The session that it opens is an ordinary one.
         let answer = mount(
@@ -76,9 +66,8 @@ async fn what_cannot_be_mounted_is_uploaded() {
         .await;
         target
             .finish_upload(&answer.location(), &absent.digest, &absent.bytes)
-            .send()
-            .await
-            .expect_status(201);
+            .expect(201)
+            .await;
         target.expect_blob(&absent).await;
     })
     .await;
@@ -86,8 +75,7 @@ async fn what_cannot_be_mounted_is_uploaded() {
 
 #[tokio::test]
 async fn without_a_source_the_namespace_is_searched() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let blob = Blob::random(1000);
         registry.repository("team/source").push_blob(&blob).await;
 
@@ -100,11 +88,7 @@ async fn without_a_source_the_namespace_is_searched() {
         mount(&stranger, &format!("mount={}", blob.digest))
             .await
             .expect_status(202);
-        stranger
-            .head_blob(&blob.digest)
-            .send()
-            .await
-            .expect_status(404);
+        stranger.expect_no_blob(&blob.digest).await;
     })
     .await;
 }

@@ -4,7 +4,7 @@
 use berth_tests::{
     Document, Repository,
     content::{IMAGE, INDEX},
-    for_each_backend,
+    for_each_registry, in_each_repository,
 };
 use serde_json::{Value, json};
 
@@ -28,9 +28,7 @@ async fn listed(repository: &Repository, digest: &str, query: &str) -> Vec<Value
 
 #[tokio::test]
 async fn they_are_listed_with_their_types_and_annotations() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (image, sbom) = (Document::image(1), "sbom");
         repository.push("1", &image).await;
         let referrer = Document::referrer(&image.descriptor(), SBOM);
@@ -52,11 +50,8 @@ fn referrer_annotations(referrer: &Document) -> Value {
 
 #[tokio::test]
 async fn an_image_without_artifact_type_is_listed_by_its_config() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
+    in_each_repository(async |repository| {
+        let image = repository.push_image("1", 1).await;
         let signature = Document::image_with(1, |manifest| {
             manifest["config"]["mediaType"] = json!(SIGNATURE);
             manifest["subject"] = image.descriptor();
@@ -94,8 +89,7 @@ async fn an_image_without_artifact_type_is_listed_by_its_config() {
 /// A plus sign in a query is itself (RFC 3986, section 2.2): only forms write a space that way.
 #[tokio::test]
 async fn a_filter_may_hold_a_plus_sign_as_it_stands() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let (repository, image) = (registry.repository("team/app"), Document::image(1));
         repository.push("1", &image).await;
         for kind in ["application/x+json", "application/x"] {
@@ -117,11 +111,8 @@ async fn a_filter_may_hold_a_plus_sign_as_it_stands() {
 
 #[tokio::test]
 async fn a_filter_is_applied_and_named() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
+    in_each_repository(async |repository| {
+        let image = repository.push_image("1", 1).await;
         for kind in [SBOM, SIGNATURE, SBOM] {
             repository.push_referrer(&image, kind).await;
         }
@@ -165,9 +156,7 @@ impl PushReferrer for Repository {
 
 #[tokio::test]
 async fn nothing_known_is_an_empty_list_and_never_an_error() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image(1);
         assert_eq!(listed(&repository, &image.digest, "").await.len(), 0);
         repository.push("1", &image).await;
@@ -188,9 +177,7 @@ async fn nothing_known_is_an_empty_list_and_never_an_error() {
 
 #[tokio::test]
 async fn a_subject_may_be_pushed_later_or_never() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image(1);
         let referrer = repository.push_referrer(&image, SBOM).await;
         assert_eq!(
@@ -200,19 +187,14 @@ async fn a_subject_may_be_pushed_later_or_never() {
         repository.push("1", &image).await;
         assert_eq!(listed(&repository, &image.digest, "").await.len(), 1);
 
-        repository
-            .delete_manifest(&image.digest)
-            .send()
-            .await
-            .expect_status(202);
+        repository.delete_manifest(&image.digest).expect(202).await;
         repository
             .expect_manifest(&referrer.digest, &referrer)
             .await;
         repository
             .delete_manifest(&referrer.digest)
-            .send()
-            .await
-            .expect_status(202);
+            .expect(202)
+            .await;
         assert_eq!(listed(&repository, &image.digest, "").await.len(), 0);
     })
     .await;
@@ -220,9 +202,7 @@ async fn a_subject_may_be_pushed_later_or_never() {
 
 #[tokio::test]
 async fn a_subject_may_be_addressed_by_sha512() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image(1).as_sha512();
         repository.push(&image.digest, &image).await;
         let referrer = repository.push_referrer(&image, SBOM).await;
@@ -236,14 +216,12 @@ async fn a_subject_may_be_addressed_by_sha512() {
 
 #[tokio::test]
 async fn referrers_of_other_repositories_are_not_shown() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let (one, other) = (
             registry.repository("team/app"),
             registry.repository("team/other"),
         );
-        let image = Document::image(1);
-        one.push("1", &image).await;
+        let image = one.push_image("1", 1).await;
         other.push("1", &image).await;
         one.push_referrer(&image, SBOM).await;
         assert_eq!(listed(&other, &image.digest, "").await.len(), 0);
@@ -253,11 +231,8 @@ async fn referrers_of_other_repositories_are_not_shown() {
 
 #[tokio::test]
 async fn the_fallback_tag_of_older_clients_is_kept_and_nothing_is_listed_twice() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
+    in_each_repository(async |repository| {
+        let image = repository.push_image("1", 1).await;
         let referrer = repository.push_referrer(&image, SBOM).await;
         // A client that knows no referrers API maintains an index under a tag made of the subject's digest.
         let fallback = Document::index([&referrer]);
@@ -277,11 +252,8 @@ async fn the_fallback_tag_of_older_clients_is_kept_and_nothing_is_listed_twice()
 
 #[tokio::test]
 async fn a_long_list_comes_in_pages() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
+    in_each_repository(async |repository| {
+        let image = repository.push_image("1", 1).await;
         let mut pushed = Vec::new();
         for number in 0..1_100 {
             let kind = if number % 2 == 0 { SBOM } else { SIGNATURE };
@@ -291,9 +263,8 @@ async fn a_long_list_comes_in_pages() {
             }
             repository
                 .put_manifest(&referrer.digest, &referrer)
-                .send()
-                .await
-                .expect_status(201);
+                .expect(201)
+                .await;
             pushed.push(referrer.digest);
         }
         pushed.sort();

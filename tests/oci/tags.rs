@@ -1,6 +1,8 @@
 //! Tags: their order, their pages, and what an empty list looks like.
 
-use berth_tests::{Document, Repository, client::with_query, for_each_backend};
+use berth_tests::{
+    Document, Repository, client::with_query, for_each_registry, in_each_repository,
+};
 use serde_json::json;
 
 use crate::{all_pages, next_page, strings};
@@ -17,17 +19,14 @@ async fn tag_all(repository: &Repository, document: &Document, tags: &[String]) 
         let reference = with_query(&document.digest, &query);
         repository
             .put_manifest(&reference, document)
-            .send()
-            .await
-            .expect_status(201);
+            .expect(201)
+            .await;
     }
 }
 
 #[tokio::test]
 async fn they_are_listed_in_the_order_of_their_bytes() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image(1);
         for tag in ["b", "10", "_x", "A", "2", "a.b", "a-b", "1"] {
             repository.push(tag, &image).await;
@@ -61,9 +60,7 @@ async fn they_are_listed_in_the_order_of_their_bytes() {
 
 #[tokio::test]
 async fn pages_are_linked_until_the_last() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let tags: Vec<_> = (0..25).map(|number| format!("v{number:02}")).collect();
         tag_all(&repository, &Document::image(1), &tags).await;
         for (n, expected) in [(1, 25), (7, 4), (24, 2)] {
@@ -92,9 +89,7 @@ async fn pages_are_linked_until_the_last() {
 
 #[tokio::test]
 async fn a_page_of_none_is_empty_and_has_no_successor() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         repository.push("1", &Document::image(1)).await;
         let page = repository.tags("n=0").await;
         page.expect_status(200).expect_no_header("link");
@@ -105,9 +100,7 @@ async fn a_page_of_none_is_empty_and_has_no_successor() {
 
 #[tokio::test]
 async fn without_a_limit_all_are_listed_and_a_huge_limit_is_lowered() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let tags: Vec<_> = (0..10_100).map(|number| format!("v{number:05}")).collect();
         tag_all(&repository, &Document::image(1), &tags).await;
 
@@ -129,21 +122,15 @@ async fn without_a_limit_all_are_listed_and_a_huge_limit_is_lowered() {
 
 #[tokio::test]
 async fn an_absent_repository_has_no_list_and_an_empty_one_has() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         registry
             .repository("nobody/nothing")
             .tags("")
             .await
             .expect_error(404, "NAME_UNKNOWN");
         let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
-        repository
-            .delete_manifest("1")
-            .send()
-            .await
-            .expect_status(202);
+        let image = repository.push_image("1", 1).await;
+        repository.delete_manifest("1").expect(202).await;
         assert_eq!(
             repository.tags("").await.expect_status(200).json(),
             json!({"name": "team/app", "tags": []})

@@ -1,7 +1,7 @@
 //! The pairs of metadata and blob backends that the suites run over. A case is written once and runs on each pair; a
 //! new pair is a variant here and an arm in the builder, and no suite changes.
 
-use crate::registry::Builder;
+use crate::{Repository, TestRegistry, registry::Builder};
 
 /// A pair of metadata and blob storage that a registry can run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,4 +20,18 @@ pub async fn for_each_backend(case: impl AsyncFn(Builder)) {
     for backend in Backend::ALL {
         case(Builder::new(backend)).await;
     }
+}
+
+/// Runs a case on a fresh registry of every pair, with all defaults.
+pub async fn for_each_registry(case: impl AsyncFn(TestRegistry)) {
+    for_each_backend(async |builder| case(builder.start().await).await).await;
+}
+
+/// Runs a case in an empty repository, named `team/app`, of a fresh registry of every pair.
+pub async fn in_each_repository(case: impl AsyncFn(Repository)) {
+    for_each_backend(async |builder| {
+        let registry = builder.start().await;
+        case(registry.repository("team/app")).await;
+    })
+    .await;
 }

@@ -152,6 +152,20 @@ impl RequestBuilder {
             .unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Sends it and asserts the status.
+    pub async fn expect(self, status: u16) -> Response {
+        let response = self.send().await;
+        response.expect_status(status);
+        response
+    }
+
+    /// Sends it and asserts an error as the specification writes it.
+    pub async fn refused(self, status: u16, code: &str) -> Response {
+        let response = self.send().await;
+        response.expect_error(status, code);
+        response
+    }
+
     /// Sends it; a connection that fails is an answer too.
     ///
     /// # Errors

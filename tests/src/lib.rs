@@ -21,7 +21,7 @@ pub mod response;
 pub mod snapshot;
 pub mod tool;
 
-pub use backend::{Backend, for_each_backend};
+pub use backend::{Backend, for_each_backend, for_each_registry, in_each_repository};
 pub use client::Client;
 pub use content::{Blob, Document};
 pub use registry::TestRegistry;

@@ -58,6 +58,11 @@ impl Repository {
         self.request(Method::HEAD, &format!("blobs/{digest}"))
     }
 
+    /// DELETE of a blob.
+    pub fn delete_blob(&self, digest: &str) -> RequestBuilder {
+        self.request(Method::DELETE, &format!("blobs/{digest}"))
+    }
+
     /// GET of a manifest by tag or digest.
     pub fn get_manifest(&self, reference: &str) -> RequestBuilder {
         self.request(Method::GET, &format!("manifests/{reference}"))
@@ -99,11 +104,33 @@ impl Repository {
 
     /// Opens an upload session and returns its location.
     pub async fn start_upload(&self) -> String {
-        self.request(Method::POST, "blobs/uploads/")
-            .send()
-            .await
-            .expect_status(202)
-            .location()
+        let request = self.request(Method::POST, "blobs/uploads/");
+        request.expect(202).await.location()
+    }
+
+    /// Opens an upload session, sends some bytes and returns where to go on.
+    pub async fn start_upload_with(&self, bytes: &[u8]) -> String {
+        let location = self.start_upload().await;
+        self.append(&location, bytes).await
+    }
+
+    /// Sends a chunk that does not say where it belongs, and returns where to go on.
+    pub async fn append(&self, location: &str, bytes: &[u8]) -> String {
+        self.patch(location, bytes).expect(202).await.location()
+    }
+
+    /// Sends a chunk that names its range, and returns where to go on.
+    pub async fn append_at(&self, location: &str, start: usize, bytes: &[u8]) -> String {
+        let request = self.patch_range(location, start, bytes);
+        request.expect(202).await.location()
+    }
+
+    /// Ends an upload session that has all bytes, and asserts that the blob comes back.
+    pub async fn finish(&self, location: &str, blob: &Blob) {
+        let request = self.finish_upload(location, &blob.digest, &[]);
+        let created = request.expect(201).await;
+        created.expect_header("docker-content-digest", &blob.digest);
+        self.expect_blob(blob).await;
     }
 
     /// Sends a chunk that names its range.
@@ -152,6 +179,13 @@ impl Repository {
         response
     }
 
+    /// Pushes an image that nobody else has, with this many layers.
+    pub async fn push_image(&self, reference: &str, layers: usize) -> Document {
+        let image = Document::image(layers);
+        self.push(reference, &image).await;
+        image
+    }
+
     /// Asserts that a manifest comes back byte for byte.
     pub async fn expect_manifest(&self, reference: &str, document: &Document) {
         let response = self.get_manifest(reference).send().await;
@@ -177,5 +211,29 @@ impl Repository {
             "{} came back different",
             blob.digest
         );
+    }
+
+    /// Asserts that there is no such manifest, for a reader and for one who only asks.
+    pub async fn expect_no_manifest(&self, reference: &str) {
+        let request = self.get_manifest(reference);
+        request.refused(404, "MANIFEST_UNKNOWN").await;
+        self.head_manifest(reference).expect(404).await;
+    }
+
+    /// Asserts that there is no such blob, for a reader and for one who only asks.
+    pub async fn expect_no_blob(&self, digest: &str) {
+        self.get_blob(digest).refused(404, "BLOB_UNKNOWN").await;
+        self.head_blob(digest).expect(404).await;
+    }
+
+    /// Asserts that a session is gone, whatever is asked of it.
+    pub async fn expect_no_upload(&self, location: &str) {
+        for request in [
+            self.client.get(location),
+            self.patch(location, b"more"),
+            self.client.delete(location),
+        ] {
+            request.refused(404, "BLOB_UPLOAD_UNKNOWN").await;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Conditions on manifests: two writers that read the same tag cannot both believe that they replaced it.
 
-use berth_tests::{Document, for_each_backend};
+use berth_tests::{Document, in_each_repository};
 
 fn quoted(document: &Document) -> String {
     format!("\"{}\"", document.digest)
@@ -8,51 +8,43 @@ fn quoted(document: &Document) -> String {
 
 #[tokio::test]
 async fn a_tag_is_replaced_only_while_it_is_what_the_writer_saw() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (first, second, third) = (Document::image(1), Document::image(1), Document::image(1));
         repository.push("1", &first).await;
         for document in [&second, &third] {
             repository.push(&document.digest, document).await;
         }
 
-        let matching = repository
+        repository
             .put_manifest("1", &second)
             .header("if-match", quoted(&first))
-            .send()
+            .expect(201)
             .await;
-        matching.expect_status(201);
-        let stale = repository
+        repository
             .put_manifest("1", &third)
             .header("if-match", quoted(&first))
-            .send()
+            .refused(412, "DENIED")
             .await;
-        stale.expect_error(412, "DENIED");
         repository.expect_manifest("1", &second).await;
         let several = format!("{}, {}", quoted(&first), quoted(&second));
         repository
             .put_manifest("1", &third)
             .header("if-match", several)
-            .send()
-            .await
-            .expect_status(201);
-        let absent = repository
+            .expect(201)
+            .await;
+        repository
             .put_manifest("2", &third)
             .header("if-match", quoted(&third))
-            .send()
+            .refused(412, "DENIED")
             .await;
-        absent.expect_error(412, "DENIED");
-        assert_eq!(repository.get_manifest("2").send().await.status(), 404);
+        repository.expect_no_manifest("2").await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_tag_is_created_only_while_it_is_absent() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (first, second) = (Document::image(1), Document::image(1));
         for document in [&first, &second] {
             repository.push(&document.digest, document).await;
@@ -72,9 +64,7 @@ async fn a_tag_is_created_only_while_it_is_absent() {
 
 #[tokio::test]
 async fn of_many_that_create_one_tag_one_wins() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let images: Vec<_> = (0..8).map(|_| Document::image(1)).collect();
         for image in &images {
             repository.push(&image.digest, image).await;
@@ -111,38 +101,28 @@ async fn of_many_that_create_one_tag_one_wins() {
 
 #[tokio::test]
 async fn a_delete_is_conditional_too() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (first, second) = (Document::image(1), Document::image(1));
         repository.push("1", &first).await;
-        let stale = repository
+        repository
             .delete_manifest("1")
             .header("if-match", quoted(&second))
-            .send()
+            .refused(412, "DENIED")
             .await;
-        stale.expect_error(412, "DENIED");
         repository.expect_manifest("1", &first).await;
         repository
             .delete_manifest("1")
             .header("if-match", quoted(&first))
-            .send()
-            .await
-            .expect_status(202);
-        repository
-            .get_manifest("1")
-            .send()
-            .await
-            .expect_error(404, "MANIFEST_UNKNOWN");
+            .expect(202)
+            .await;
+        repository.expect_no_manifest("1").await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_the_reader_has_is_not_sent_again() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (first, second) = (Document::image(1), Document::image(1));
         repository.push("1", &first).await;
         let tag = repository
@@ -164,11 +144,9 @@ async fn what_the_reader_has_is_not_sent_again() {
         let moved = repository
             .get_manifest("1")
             .header("if-none-match", &tag)
-            .send()
+            .expect(200)
             .await;
-        moved
-            .expect_status(200)
-            .expect_header("docker-content-digest", &second.digest);
+        moved.expect_header("docker-content-digest", &second.digest);
     })
     .await;
 }

@@ -6,7 +6,7 @@ use berth_tests::{
     content::{
         CONFIG, DOCKER_CONFIG, DOCKER_IMAGE, DOCKER_LAYER, DOCKER_LIST, EMPTY, IMAGE, INDEX, LAYER,
     },
-    for_each_backend,
+    for_each_registry, in_each_repository,
 };
 use serde_json::{Value, json};
 
@@ -117,8 +117,7 @@ fn kinds() -> Vec<(&'static str, Document)> {
 
 #[tokio::test]
 async fn each_kind_comes_back_byte_for_byte() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         for (number, (name, document)) in kinds().into_iter().enumerate() {
             let repository = registry.repository(&format!("team/kind{number}"));
             for blob in &document.blobs {
@@ -137,9 +136,7 @@ async fn each_kind_comes_back_byte_for_byte() {
 
 #[tokio::test]
 async fn indexes_and_lists_may_be_nested() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (one, two) = (
             Document::image(1),
             image_of(DOCKER_IMAGE, DOCKER_CONFIG, DOCKER_LAYER),
@@ -163,9 +160,7 @@ async fn indexes_and_lists_may_be_nested() {
 
 #[tokio::test]
 async fn a_parameter_of_the_content_type_is_tolerated() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image(0);
         repository.push_blob(&image.blobs[0]).await;
         let request = repository
@@ -173,9 +168,8 @@ async fn a_parameter_of_the_content_type_is_tolerated() {
             .body(image.bytes.clone());
         request
             .header("content-type", format!("{IMAGE}; charset=utf-8"))
-            .send()
-            .await
-            .expect_status(201);
+            .expect(201)
+            .await;
         repository.expect_manifest("1", &image).await;
     })
     .await;
@@ -183,11 +177,8 @@ async fn a_parameter_of_the_content_type_is_tolerated() {
 
 #[tokio::test]
 async fn what_the_reader_accepts_changes_nothing() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
+    in_each_repository(async |repository| {
+        let image = repository.push_image("1", 1).await;
         for accepted in [
             "*/*",
             "text/html",
@@ -197,10 +188,8 @@ async fn what_the_reader_accepts_changes_nothing() {
             let request = repository
                 .request(http::Method::GET, "manifests/1")
                 .header("accept", accepted);
-            let response = request.send().await;
-            response
-                .expect_status(200)
-                .expect_header("content-type", IMAGE);
+            let response = request.expect(200).await;
+            response.expect_header("content-type", IMAGE);
             assert_eq!(response.body(), &image.bytes);
         }
     })
@@ -209,9 +198,7 @@ async fn what_the_reader_accepts_changes_nothing() {
 
 #[tokio::test]
 async fn schema_1_is_refused_by_its_name() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let manifest = json!({
             "schemaVersion": 1,
             "name": "team/app",
@@ -225,8 +212,10 @@ async fn schema_1_is_refused_by_its_name() {
                 &format!("application/vnd.docker.distribution.manifest.{suffix}"),
                 &manifest,
             );
-            let refused = repository.put_manifest("1", &document).send().await;
-            refused.expect_error(400, "MANIFEST_INVALID");
+            let refused = repository
+                .put_manifest("1", &document)
+                .refused(400, "MANIFEST_INVALID")
+                .await;
             assert!(
                 refused.text().to_lowercase().contains("schema 1"),
                 "{refused:?}"

@@ -3,14 +3,13 @@
 use berth_tests::{
     Blob, Document,
     content::{FOREIGN_LAYER, INDEX, LAYER},
-    for_each_backend,
+    for_each_backend, for_each_registry, in_each_repository,
 };
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_missing_layer_or_config_is_named_and_nothing_is_kept() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         let image = Document::image(2);
         for missing in &image.blobs {
@@ -19,17 +18,16 @@ async fn a_missing_layer_or_config_is_named_and_nothing_is_kept() {
             for blob in image.blobs.iter().filter(|blob| blob != &missing) {
                 repository.push_blob(blob).await;
             }
-            let refused = repository.put_manifest("1", &image).send().await;
-            refused.expect_error(404, "MANIFEST_BLOB_UNKNOWN");
+            let refused = repository
+                .put_manifest("1", &image)
+                .refused(404, "MANIFEST_BLOB_UNKNOWN")
+                .await;
             assert!(
                 refused.text().contains(&missing.digest),
                 "the missing one is not named: {refused:?}"
             );
-            assert_eq!(repository.get_manifest("1").send().await.status(), 404);
-            assert_eq!(
-                repository.get_manifest(&image.digest).send().await.status(),
-                404
-            );
+            repository.expect_no_manifest("1").await;
+            repository.expect_no_manifest(&image.digest).await;
         }
         repository.push("1", &image).await;
     })
@@ -38,16 +36,14 @@ async fn a_missing_layer_or_config_is_named_and_nothing_is_kept() {
 
 #[tokio::test]
 async fn a_blob_of_another_repository_does_not_count() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let image = Document::image(1);
         registry.repository("team/other").push("1", &image).await;
-        let refused = registry
+        registry
             .repository("team/app")
             .put_manifest("1", &image)
-            .send()
+            .refused(404, "MANIFEST_BLOB_UNKNOWN")
             .await;
-        refused.expect_error(404, "MANIFEST_BLOB_UNKNOWN");
     })
     .await;
 }
@@ -58,27 +54,18 @@ async fn missing_layers_may_be_accepted_and_pushed_later() {
         let registry = builder.missing_references_accepted().start().await;
         let repository = registry.repository("team/app");
         let image = Document::image(2);
-        repository
-            .put_manifest("1", &image)
-            .send()
-            .await
-            .expect_status(201);
+        repository.put_manifest("1", &image).expect(201).await;
         repository.expect_manifest("1", &image).await;
         for blob in &image.blobs {
-            repository
-                .get_blob(&blob.digest)
-                .send()
-                .await
-                .expect_error(404, "BLOB_UNKNOWN");
+            repository.expect_no_blob(&blob.digest).await;
             repository.push_blob(blob).await;
             repository.expect_blob(blob).await;
             // From now on it is a blob that a manifest needs.
             let path = format!("blobs/{}", blob.digest);
             repository
                 .request(http::Method::DELETE, &path)
-                .send()
-                .await
-                .expect_error(405, "UNSUPPORTED");
+                .refused(405, "UNSUPPORTED")
+                .await;
         }
     })
     .await;
@@ -86,19 +73,13 @@ async fn missing_layers_may_be_accepted_and_pushed_later() {
 
 #[tokio::test]
 async fn a_child_of_an_index_may_be_absent() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (present, absent) = (Document::image(1), Document::image(1));
         repository.push(&present.digest, &present).await;
         let index = Document::index([&present, &absent]);
         repository.push("1", &index).await;
         repository.expect_manifest("1", &index).await;
-        repository
-            .get_manifest(&absent.digest)
-            .send()
-            .await
-            .expect_error(404, "MANIFEST_UNKNOWN");
+        repository.expect_no_manifest(&absent.digest).await;
         // It may come later, as any other manifest.
         repository.push(&absent.digest, &absent).await;
         repository.expect_manifest(&absent.digest, &absent).await;
@@ -108,9 +89,8 @@ async fn a_child_of_an_index_may_be_absent() {
 
 #[tokio::test]
 async fn a_build_cache_index_holds_its_blobs() {
-    for_each_backend(async |builder| {
+    for_each_registry(async |registry| {
         // BuildKit's cache is an index whose entries are layers and a config: no manifests at all.
-        let registry = builder.start().await;
         let repository = registry.repository("team/cache");
         let (layer, config) = (Blob::random(1000), Blob::random(100));
         let index = json!({
@@ -128,9 +108,8 @@ async fn a_build_cache_index_holds_its_blobs() {
             let path = format!("blobs/{}", blob.digest);
             repository
                 .request(http::Method::DELETE, &path)
-                .send()
-                .await
-                .expect_error(405, "UNSUPPORTED");
+                .refused(405, "UNSUPPORTED")
+                .await;
             repository.expect_blob(blob).await;
         }
     })
@@ -139,9 +118,7 @@ async fn a_build_cache_index_holds_its_blobs() {
 
 #[tokio::test]
 async fn a_layer_that_may_not_be_distributed_need_not_be_there() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (foreign, pushed) = (Blob::random(100), Blob::random(100));
         let image = Document::image_with(1, |manifest: &mut Value| {
             let mut entry = foreign.descriptor(FOREIGN_LAYER);
@@ -156,18 +133,15 @@ async fn a_layer_that_may_not_be_distributed_need_not_be_there() {
         let path = format!("blobs/{}", pushed.digest);
         repository
             .request(http::Method::DELETE, &path)
-            .send()
-            .await
-            .expect_error(405, "UNSUPPORTED");
+            .refused(405, "UNSUPPORTED")
+            .await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_missing_subject_is_accepted_and_named() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let absent = Document::image(1);
         let referrer = Document::referrer(&absent.descriptor(), "application/vnd.example.sbom");
         repository
@@ -180,9 +154,7 @@ async fn a_missing_subject_is_accepted_and_named() {
 
 #[tokio::test]
 async fn a_descriptor_may_carry_its_content() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image_with(1, |manifest| {
             let config = Blob::new("{}");
             manifest["config"] = config.descriptor("application/vnd.oci.empty.v1+json");
@@ -197,9 +169,7 @@ async fn a_descriptor_may_carry_its_content() {
 
 #[tokio::test]
 async fn one_layer_may_occur_many_times() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let image = Document::image_with(1, |manifest| {
             let layers = manifest["layers"].as_array_mut().expect("an array");
             layers.extend(vec![layers[0].clone(); 9]);

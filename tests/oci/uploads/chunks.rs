@@ -1,7 +1,7 @@
 //! Chunks that name their range: in order they are taken, out of order they are refused with the place to go on from,
 //! and a refusal never harms the session.
 
-use berth_tests::{Blob, Repository, Response, for_each_backend};
+use berth_tests::{Blob, Repository, Response, in_each_repository};
 
 fn expect_refusal(response: &Response, range: &str) -> String {
     response
@@ -25,9 +25,7 @@ async fn send(
 
 #[tokio::test]
 async fn in_order_they_make_the_blob() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         for (size, step) in [(10_000, 1024), (100, 1), (5 << 20, 1 << 20), (64, 64)] {
             let blob = Blob::random(size);
             let mut location = repository.start_upload().await;
@@ -38,12 +36,7 @@ async fn in_order_they_make_the_blob() {
                     .expect_header("range", format!("0-{}", to - 1));
                 location = sent.location();
             }
-            repository
-                .finish_upload(&location, &blob.digest, &[])
-                .send()
-                .await
-                .expect_status(201);
-            repository.expect_blob(&blob).await;
+            repository.finish(&location, &blob).await;
         }
     })
     .await;
@@ -51,9 +44,7 @@ async fn in_order_they_make_the_blob() {
 
 #[tokio::test]
 async fn out_of_order_they_are_refused_and_the_session_goes_on() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(3000);
         let location = repository.start_upload().await;
         let location = expect_refusal(
@@ -76,8 +67,8 @@ async fn out_of_order_they_are_refused_and_the_session_goes_on() {
                 &send(&repository, &location, &blob, from, to).await,
                 "0-999",
             );
-            let status = repository.client().get(&location).send().await;
-            status.expect_status(204).expect_header("range", "0-999");
+            let status = repository.client().get(&location).expect(204).await;
+            status.expect_header("range", "0-999");
         }
         let location = send(&repository, &location, &blob, 1000, 2000)
             .await
@@ -89,10 +80,7 @@ async fn out_of_order_they_are_refused_and_the_session_goes_on() {
             "0-1999",
         );
         let last = repository.finish_upload(&location, &blob.digest, &blob.bytes[2000..]);
-        last.header("content-range", "2000-2999")
-            .send()
-            .await
-            .expect_status(201);
+        last.header("content-range", "2000-2999").expect(201).await;
         repository.expect_blob(&blob).await;
     })
     .await;
@@ -100,9 +88,7 @@ async fn out_of_order_they_are_refused_and_the_session_goes_on() {
 
 #[tokio::test]
 async fn every_form_of_the_range_is_read() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(500);
         let mut location = repository.start_upload().await;
         for (number, range) in [
@@ -119,74 +105,47 @@ async fn every_form_of_the_range_is_read() {
             let sent = repository
                 .patch(&location, chunk)
                 .header("content-range", range)
-                .send()
+                .expect(202)
                 .await;
-            sent.expect_status(202)
-                .expect_header("range", format!("0-{}", number * 100 + 99));
+            sent.expect_header("range", format!("0-{}", number * 100 + 99));
             location = sent.location();
         }
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn without_a_range_a_chunk_is_appended() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(3000);
         let mut location = repository.start_upload().await;
         for chunk in blob.bytes.chunks(700) {
-            location = repository
-                .patch(&location, chunk)
-                .send()
-                .await
-                .expect_status(202)
-                .location();
+            location = repository.append(&location, chunk).await;
         }
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_empty_chunk_changes_nothing() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(100);
         let location = repository.start_upload().await;
-        let sent = repository.patch(&location, &[]).send().await;
-        sent.expect_status(202).expect_header("range", "0-0");
+        let sent = repository.patch(&location, &[]).expect(202).await;
+        sent.expect_header("range", "0-0");
         let sent = repository.patch(&sent.location(), &blob.bytes).send().await;
-        let sent = repository.patch(&sent.location(), &[]).send().await;
-        sent.expect_status(202).expect_header("range", "0-99");
-        repository
-            .finish_upload(&sent.location(), &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        let sent = repository.patch(&sent.location(), &[]).expect(202).await;
+        sent.expect_header("range", "0-99");
+        repository.finish(&sent.location(), &blob).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_range_that_does_not_fit_the_chunk_is_refused_and_the_session_goes_on() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(100);
         let location = repository.start_upload().await;
         let patch = |range: &str| {
@@ -203,12 +162,7 @@ async fn a_range_that_does_not_fit_the_chunk_is_refused_and_the_session_goes_on(
             .await
             .expect_error(400, "BLOB_UPLOAD_INVALID");
         let location = patch("0-99").await.expect_status(202).location();
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }

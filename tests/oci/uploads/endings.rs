@@ -1,58 +1,28 @@
 //! How sessions end: finished, finished twice, cancelled, refused; and to whom they belong.
 
-use berth_tests::{Blob, Repository, for_each_backend};
-
-async fn expect_gone(repository: &Repository, location: &str) {
-    let client = repository.client();
-    client
-        .get(location)
-        .send()
-        .await
-        .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-    repository
-        .patch(location, b"more")
-        .send()
-        .await
-        .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-    client
-        .delete(location)
-        .send()
-        .await
-        .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-}
+use berth_tests::{Blob, for_each_registry, in_each_repository};
 
 #[tokio::test]
 async fn a_repeated_end_is_answered_as_the_first() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(1000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .location();
+        let location = repository.start_upload_with(&blob.bytes).await;
         // The answer to the first may be lost: a client repeats it.
         for _ in 0..3 {
             let created = repository
                 .finish_upload(&location, &blob.digest, &[])
-                .send()
+                .expect(201)
                 .await;
-            created
-                .expect_status(201)
-                .expect_header("docker-content-digest", &blob.digest);
+            created.expect_header("docker-content-digest", &blob.digest);
         }
-        let other = repository
+        repository
             .finish_upload(&location, &Blob::random(1000).digest, &[])
-            .send()
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
             .await;
-        other.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
         repository
             .patch(&location, b"more")
-            .send()
-            .await
-            .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
+            .await;
         repository.expect_blob(&blob).await;
     })
     .await;
@@ -60,62 +30,33 @@ async fn a_repeated_end_is_answered_as_the_first() {
 
 #[tokio::test]
 async fn a_cancelled_session_is_gone() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(1000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .location();
+        let location = repository.start_upload_with(&blob.bytes).await;
+        repository.client().delete(&location).expect(204).await;
+        repository.expect_no_upload(&location).await;
         repository
-            .client()
-            .delete(&location)
-            .send()
-            .await
-            .expect_status(204);
-        expect_gone(&repository, &location).await;
-        let finished = repository
             .finish_upload(&location, &blob.digest, &[])
-            .send()
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
             .await;
-        finished.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-        repository
-            .head_blob(&blob.digest)
-            .send()
-            .await
-            .expect_status(404);
+        repository.expect_no_blob(&blob.digest).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_wrong_digest_ends_the_session() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let (blob, other) = (Blob::random(1000), Blob::random(1000));
         for wrong in [other.digest.clone(), other.as_sha512().digest] {
-            let location = repository.start_upload().await;
-            let location = repository
-                .patch(&location, &blob.bytes)
-                .send()
-                .await
-                .location();
+            let location = repository.start_upload_with(&blob.bytes).await;
             repository
                 .finish_upload(&location, &wrong, &[])
-                .send()
-                .await
-                .expect_error(400, "DIGEST_INVALID");
-            expect_gone(&repository, &location).await;
-            repository.head_blob(&wrong).send().await.expect_status(404);
-            repository
-                .head_blob(&blob.digest)
-                .send()
-                .await
-                .expect_status(404);
+                .refused(400, "DIGEST_INVALID")
+                .await;
+            repository.expect_no_upload(&location).await;
+            repository.expect_no_blob(&wrong).await;
+            repository.expect_no_blob(&blob.digest).await;
         }
     })
     .await;
@@ -123,22 +64,14 @@ async fn a_wrong_digest_ends_the_session() {
 
 #[tokio::test]
 async fn an_end_without_a_usable_digest_leaves_the_session() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(1000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .location();
+        let location = repository.start_upload_with(&blob.bytes).await;
         repository
             .client()
             .put(&location)
-            .send()
-            .await
-            .expect_error(400, "DIGEST_INVALID");
+            .refused(400, "DIGEST_INVALID")
+            .await;
         for unusable in [
             "",
             "sha256:abc",
@@ -147,24 +80,17 @@ async fn an_end_without_a_usable_digest_leaves_the_session() {
         ] {
             repository
                 .finish_upload(&location, unusable, &[])
-                .send()
-                .await
-                .expect_error(400, "DIGEST_INVALID");
+                .refused(400, "DIGEST_INVALID")
+                .await;
         }
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_session_belongs_to_its_repository() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let (one, other) = (
             registry.repository("team/app"),
             registry.repository("team/other"),
@@ -176,56 +102,40 @@ async fn a_session_belongs_to_its_repository() {
         other
             .client()
             .get(&elsewhere)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
+            .await;
         other
             .patch(&elsewhere, &blob.bytes)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
-        let finished = other
-            .finish_upload(&elsewhere, &blob.digest, &blob.bytes)
-            .send()
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
             .await;
-        finished.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+        other
+            .finish_upload(&elsewhere, &blob.digest, &blob.bytes)
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
+            .await;
         other
             .client()
             .delete(&elsewhere)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
+            .await;
         one.finish_upload(&location, &blob.digest, &blob.bytes)
-            .send()
-            .await
-            .expect_status(201);
+            .expect(201)
+            .await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_finished_upload_is_one_file_however_often_it_is_read() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         let before = registry.snapshot().await.files();
         let blob = Blob::random(100_000);
         let location = repository.start_upload().await;
         let mut location = location;
         for chunk in blob.bytes.chunks(10_000) {
-            location = repository
-                .patch(&location, chunk)
-                .send()
-                .await
-                .expect_status(202)
-                .location();
+            location = repository.append(&location, chunk).await;
         }
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
         assert_eq!(registry.snapshot().await.files(), before + 1);
     })
     .await;

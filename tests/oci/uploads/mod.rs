@@ -5,20 +5,16 @@ mod endings;
 mod races;
 mod resuming;
 
-use berth_tests::{Blob, for_each_backend};
+use berth_tests::{Blob, for_each_registry, in_each_repository};
 
 #[tokio::test]
 async fn a_session_says_where_it_is_and_how_far() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let opened = repository
             .request(http::Method::POST, "blobs/uploads/")
-            .send()
+            .expect(202)
             .await;
-        opened
-            .expect_status(202)
-            .expect_header("content-length", "0");
+        opened.expect_header("content-length", "0");
         opened.required_header("docker-upload-uuid");
         let location = opened.location();
         assert!(
@@ -26,15 +22,15 @@ async fn a_session_says_where_it_is_and_how_far() {
             "{location}"
         );
         // Older clients read the range as two numbers: nothing yet is 0-0, and no unit stands before it.
-        let status = repository.client().get(&location).send().await;
-        status.expect_status(204).expect_header("range", "0-0");
+        let status = repository.client().get(&location).expect(204).await;
+        status.expect_header("range", "0-0");
 
         let sent = repository.patch(&location, &[1; 100]).send().await;
         sent.expect_status(202)
             .expect_header("range", "0-99")
             .expect_header("content-length", "0");
-        let status = repository.client().get(&sent.location()).send().await;
-        status.expect_status(204).expect_header("range", "0-99");
+        let status = repository.client().get(&sent.location()).expect(204).await;
+        status.expect_header("range", "0-99");
         status.required_header("location");
     })
     .await;
@@ -42,9 +38,7 @@ async fn a_session_says_where_it_is_and_how_far() {
 
 #[tokio::test]
 async fn in_one_request() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         for blob in [
             Blob::random(100_000),
             Blob::random(0),
@@ -54,10 +48,8 @@ async fn in_one_request() {
             let request = repository
                 .request(http::Method::POST, &path)
                 .header("content-type", "application/octet-stream");
-            let created = request.body(blob.bytes.clone()).send().await;
-            created
-                .expect_status(201)
-                .expect_header("docker-content-digest", &blob.digest);
+            let created = request.body(blob.bytes.clone()).expect(201).await;
+            created.expect_header("docker-content-digest", &blob.digest);
             assert_eq!(
                 created.location(),
                 repository.path(&format!("blobs/{}", blob.digest))
@@ -70,9 +62,7 @@ async fn in_one_request() {
 
 #[tokio::test]
 async fn as_post_and_put() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         for blob in [Blob::random(0), Blob::random(1), Blob::random(3 << 20)] {
             let created = repository.push_blob(&blob).await;
             assert_eq!(
@@ -87,8 +77,7 @@ async fn as_post_and_put() {
 
 #[tokio::test]
 async fn as_docker_does_with_a_streamed_patch_of_unknown_length() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         let blob = Blob::random(300_000);
         let location = repository.start_upload().await;
@@ -114,36 +103,23 @@ async fn as_docker_does_with_a_streamed_patch_of_unknown_length() {
         );
         let location =
             berth_tests::client::path_of(sent.header("location").expect("a location")).to_owned();
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn with_the_last_bytes_in_the_put() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(100_000);
         let (first, last) = blob.bytes.split_at(60_000);
         for with_range in [false, true] {
-            let location = repository.start_upload().await;
-            let location = repository
-                .patch(&location, first)
-                .send()
-                .await
-                .expect_status(202)
-                .location();
+            let location = repository.start_upload_with(first).await;
             let mut finish = repository.finish_upload(&location, &blob.digest, last);
             if with_range {
                 finish = finish.header("content-range", "60000-99999");
             }
-            finish.send().await.expect_status(201);
+            finish.expect(201).await;
             repository.expect_blob(&blob).await;
         }
     })
@@ -152,40 +128,19 @@ async fn with_the_last_bytes_in_the_put() {
 
 #[tokio::test]
 async fn nothing_is_visible_before_the_end() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(1000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .location();
-        repository
-            .head_blob(&blob.digest)
-            .send()
-            .await
-            .expect_status(404);
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository
-            .head_blob(&blob.digest)
-            .send()
-            .await
-            .expect_status(200);
+        let location = repository.start_upload_with(&blob.bytes).await;
+        repository.expect_no_blob(&blob.digest).await;
+        repository.finish(&location, &blob).await;
+        repository.head_blob(&blob.digest).expect(200).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn sha512_may_be_named_at_the_start_or_only_at_the_end() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         for query in ["?digest-algorithm=sha512", ""] {
             let blob = Blob::random(100_000).as_sha512();
             let path = format!("blobs/uploads/{query}");
@@ -200,11 +155,9 @@ async fn sha512_may_be_named_at_the_start_or_only_at_the_end() {
             }
             let created = repository
                 .finish_upload(&location, &blob.digest, &[])
-                .send()
+                .expect(201)
                 .await;
-            created
-                .expect_status(201)
-                .expect_header("docker-content-digest", &blob.digest);
+            created.expect_header("docker-content-digest", &blob.digest);
             repository.expect_blob(&blob).await;
         }
     })
@@ -213,27 +166,15 @@ async fn sha512_may_be_named_at_the_start_or_only_at_the_end() {
 
 #[tokio::test]
 async fn a_session_that_named_sha512_may_end_as_sha256() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(100_000);
         let opened = repository
             .request(http::Method::POST, "blobs/uploads/?digest-algorithm=sha512")
             .send()
             .await;
         let location = opened.expect_status(202).location();
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .expect_status(202)
-            .location();
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        let location = repository.append(&location, &blob.bytes).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }

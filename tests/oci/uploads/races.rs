@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use berth_tests::{Blob, Response, for_each_backend};
+use berth_tests::{Blob, Response, for_each_registry, in_each_repository};
 use futures_util::future::join_all;
 
 #[tokio::test]
 async fn of_equal_chunks_at_once_one_is_taken() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         for _ in 0..20 {
             let repository = registry.repository("team/app");
             let blob = Blob::random(200_000);
@@ -35,14 +34,9 @@ async fn of_equal_chunks_at_once_one_is_taken() {
                     .expect_error(429, "TOOMANYREQUESTS")
                     .required_header("retry-after");
             }
-            let status = repository.client().get(&location).send().await;
-            status.expect_status(204).expect_header("range", "0-199999");
-            repository
-                .finish_upload(&location, &blob.digest, &[])
-                .send()
-                .await
-                .expect_status(201);
-            repository.expect_blob(&blob).await;
+            let status = repository.client().get(&location).expect(204).await;
+            status.expect_header("range", "0-199999");
+            repository.finish(&location, &blob).await;
         }
     })
     .await;
@@ -50,9 +44,7 @@ async fn of_equal_chunks_at_once_one_is_taken() {
 
 #[tokio::test]
 async fn of_different_chunks_for_one_place_one_is_taken_whole() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         for _ in 0..10 {
             let blobs: Vec<_> = (0..4).map(|_| Blob::random(500_000)).collect();
             let location = repository.start_upload().await;
@@ -73,11 +65,10 @@ async fn of_different_chunks_for_one_place_one_is_taken_whole() {
                 1,
                 "{statuses:?}"
             );
-            let finished = repository
+            repository
                 .finish_upload(&location, &blobs[winner].digest, &[])
-                .send()
+                .expect(201)
                 .await;
-            finished.expect_status(201);
             repository.expect_blob(&blobs[winner]).await;
         }
     })
@@ -86,16 +77,9 @@ async fn of_different_chunks_for_one_place_one_is_taken_whole() {
 
 #[tokio::test]
 async fn of_equal_ends_at_once_all_see_the_blob() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blob = Blob::random(100_000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .location();
+        let location = repository.start_upload_with(&blob.bytes).await;
         let ends = (0..4).map(|_| {
             repository
                 .finish_upload(&location, &blob.digest, &[])
@@ -114,8 +98,7 @@ async fn of_equal_ends_at_once_all_see_the_blob() {
 
 #[tokio::test]
 async fn one_blob_is_pushed_by_many_at_once() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let blob = Blob::random(1 << 20);
         let repositories: Vec<_> = (0..8)
             .map(|number| registry.repository(&format!("team{}/app", number % 4)))
@@ -135,27 +118,16 @@ async fn one_blob_is_pushed_by_many_at_once() {
 
 #[tokio::test]
 async fn many_sessions_at_once_do_not_mix() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
-        let repository = registry.repository("team/app");
+    in_each_repository(async |repository| {
         let blobs: Vec<_> = (0..32)
             .map(|number| Blob::random(100_000 + number))
             .collect();
         let uploads = blobs.iter().map(async |blob| {
             let mut location = repository.start_upload().await;
             for chunk in blob.bytes.chunks(30_000) {
-                location = repository
-                    .patch(&location, chunk)
-                    .send()
-                    .await
-                    .expect_status(202)
-                    .location();
+                location = repository.append(&location, chunk).await;
             }
-            repository
-                .finish_upload(&location, &blob.digest, &[])
-                .send()
-                .await
-                .expect_status(201);
+            repository.finish(&location, &blob).await;
         });
         join_all(uploads).await;
         for blob in &blobs {
@@ -167,8 +139,7 @@ async fn many_sessions_at_once_do_not_mix() {
 
 #[tokio::test]
 async fn a_session_cancelled_while_it_is_written_is_gone() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         let location = repository.start_upload().await;
         let mut writer = registry.connect().await;
@@ -178,12 +149,7 @@ async fn a_session_cancelled_while_it_is_written_is_gone() {
             ))
             .await;
         writer.send(vec![7; 100_000]).await;
-        repository
-            .client()
-            .delete(&location)
-            .send()
-            .await
-            .expect_status(204);
+        repository.client().delete(&location).expect(204).await;
         writer.send(vec![7; 100_000]).await;
         let answer = writer
             .response(Duration::from_secs(30))
@@ -195,17 +161,15 @@ async fn a_session_cancelled_while_it_is_written_is_gone() {
         repository
             .client()
             .get(&location)
-            .send()
-            .await
-            .expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+            .refused(404, "BLOB_UPLOAD_UNKNOWN")
+            .await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_writer_that_holds_the_session_makes_the_next_one_wait_and_then_says_so() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         let blob = Blob::random(2000);
         let location = repository.start_upload().await;
@@ -239,12 +203,7 @@ async fn a_writer_that_holds_the_session_makes_the_next_one_wait_and_then_says_s
             .patch_range(&location, 1000, &blob.bytes[1000..])
             .send()
             .await;
-        repository
-            .finish_upload(&rest.expect_status(202).location(), &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&rest.expect_status(202).location(), &blob).await;
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use berth_tests::{Blob, Repository, for_each_backend};
+use berth_tests::{Blob, Repository, for_each_registry};
 
 /// The next byte that a session wants.
 async fn offset(repository: &Repository, location: &str) -> usize {
@@ -25,12 +25,7 @@ async fn resume(repository: &Repository, location: &str, blob: &Blob) {
         .send()
         .await;
     let location = sent.expect_status(202).location();
-    repository
-        .finish_upload(&location, &blob.digest, &[])
-        .send()
-        .await
-        .expect_status(201);
-    repository.expect_blob(blob).await;
+    repository.finish(&location, &blob).await;
 }
 
 /// The same for a session whose writer has vanished: the server learns of that in its own time.
@@ -52,25 +47,19 @@ async fn resume_when_free(repository: &Repository, location: &str, blob: &Blob) 
         );
     };
     let location = sent.location();
-    repository
-        .finish_upload(&location, &blob.digest, &[])
-        .send()
-        .await
-        .expect_status(201);
-    repository.expect_blob(blob).await;
+    repository.finish(&location, &blob).await;
 }
 
 #[tokio::test]
 async fn after_kill_9_it_goes_on_from_the_last_acknowledged_byte() {
-    for_each_backend(async |builder| {
-        let mut registry = builder.start().await;
+    for_each_registry(async |mut registry| {
         for blob in [Blob::random(3_000_001), Blob::random(3_000_001).as_sha512()] {
             let algorithm = &blob.digest[..6];
             let opened = registry.repository("team/app").request(
                 http::Method::POST,
                 &format!("blobs/uploads/?digest-algorithm={algorithm}"),
             );
-            let mut location = opened.send().await.expect_status(202).location();
+            let mut location = opened.expect(202).await.location();
             let mut from = 0;
             // Odd sizes, so that every restart begins in the middle of a block of the hash.
             for step in [1_000_003, 17, 999_999] {
@@ -96,12 +85,11 @@ async fn after_kill_9_it_goes_on_from_the_last_acknowledged_byte() {
 
 #[tokio::test]
 async fn after_kill_9_in_the_middle_of_a_chunk_it_goes_on_at_once() {
-    for_each_backend(async |builder| {
-        let mut registry = builder.start().await;
+    for_each_registry(async |mut registry| {
         let repository = registry.repository("team/app");
         let blob = Blob::random(4_000_000);
         let location = repository.start_upload().await;
-        let location = repository.patch_range(&location, 0, &blob.bytes[..1_000_000]).send().await.expect_status(202).location();
+        let location = repository.append_at(&location, 0, &blob.bytes[..1_000_000]).await;
         let mut writer = registry.connect().await;
         let head = format!("PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\nContent-Range: 1000000-3999999\r\n\r\n");
         writer.send(head).await;
@@ -119,17 +107,10 @@ async fn after_kill_9_in_the_middle_of_a_chunk_it_goes_on_at_once() {
 
 #[tokio::test]
 async fn after_sigterm_and_a_start_it_goes_on() {
-    for_each_backend(async |builder| {
-        let mut registry = builder.start().await;
+    for_each_registry(async |mut registry| {
         let repository = registry.repository("team/app");
         let blob = Blob::random(100_000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes[..40_000])
-            .send()
-            .await
-            .expect_status(202)
-            .location();
+        let location = repository.start_upload_with(&blob.bytes[..40_000]).await;
         registry.restart().await;
         resume(&registry.repository("team/app"), &location, &blob).await;
     })
@@ -138,8 +119,7 @@ async fn after_sigterm_and_a_start_it_goes_on() {
 
 #[tokio::test]
 async fn what_was_pushed_survives_kill_9() {
-    for_each_backend(async |builder| {
-        let mut registry = builder.start().await;
+    for_each_registry(async |mut registry| {
         let image = berth_tests::Document::image(3);
         for number in 0..5 {
             registry
@@ -162,38 +142,22 @@ async fn what_was_pushed_survives_kill_9() {
 
 #[tokio::test]
 async fn a_lost_end_is_repeated_after_kill_9() {
-    for_each_backend(async |builder| {
-        let mut registry = builder.start().await;
+    for_each_registry(async |mut registry| {
         let repository = registry.repository("team/app");
         let blob = Blob::random(100_000);
-        let location = repository.start_upload().await;
-        let location = repository
-            .patch(&location, &blob.bytes)
-            .send()
-            .await
-            .location();
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
+        let location = repository.start_upload_with(&blob.bytes).await;
+        repository.finish(&location, &blob).await;
         registry.kill_hard();
         registry.restart().await;
         let repository = registry.repository("team/app");
-        repository
-            .finish_upload(&location, &blob.digest, &[])
-            .send()
-            .await
-            .expect_status(201);
-        repository.expect_blob(&blob).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_client_that_vanishes_leaves_a_session_that_goes_on() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         for reset in [false, true] {
             let blob = Blob::random(1_000_000);
@@ -219,8 +183,7 @@ async fn a_client_that_vanishes_leaves_a_session_that_goes_on() {
 
 #[tokio::test]
 async fn cut_in_a_chunked_body_nothing_false_is_kept() {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for_each_registry(async |registry| {
         let repository = registry.repository("team/app");
         let blob = Blob::random(50_000);
         let location = repository.start_upload().await;
