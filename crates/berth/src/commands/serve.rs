@@ -46,6 +46,7 @@ pub(crate) fn run(sources: &Sources) -> Result<(), Failure> {
     let outcome = runtime.block_on(serve(&effective));
     // A blocking call that hangs on a dead disk must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(5));
+    telemetry::finish();
     Ok(outcome?)
 }
 

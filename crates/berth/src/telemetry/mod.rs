@@ -6,6 +6,7 @@
 mod fields;
 mod human;
 mod json;
+mod lines;
 
 use std::io::{self, IsTerminal};
 use std::panic::PanicHookInfo;
@@ -44,7 +45,8 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
         LogFormat::Human => true,
         LogFormat::Json => false,
     };
-    let lines = fmt::layer().with_writer(io::stderr);
+    let writer = lines::start().context("start to log")?;
+    let lines = fmt::layer().with_writer(writer);
     let lines = if human {
         let colours = if terminal && !no_colour() {
             Colours::On
@@ -62,6 +64,11 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
         .context("start to log")?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Writes the last lines. To be called at the end.
+pub(crate) fn finish() {
+    lines::flush();
 }
 
 /// A panic is a line of the log like every other, so that it can be found there.
