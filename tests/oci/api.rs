@@ -40,16 +40,10 @@ async fn a_browser_is_told_what_this_is_and_what_to_paste() {
 async fn every_answer_carries_a_request_id_and_the_callers_own_is_kept() {
     for_each_registry(async |registry| {
         let client = registry.client();
-        client
-            .get("/v2/")
-            .send()
-            .await
-            .required_header("x-request-id");
-        client
-            .get("/v2/absent/manifests/1")
-            .send()
-            .await
-            .required_header("x-request-id");
+        for path in ["/v2/", "/v2/absent/manifests/1"] {
+            let answer = client.get(path).send().await;
+            answer.required_header("x-request-id");
+        }
         let named = client
             .get("/v2/")
             .header("x-request-id", "trace-4711")
@@ -82,8 +76,8 @@ async fn a_pull_meant_for_this_registry_is_served_and_one_for_another_is_not() {
             .option("--external-url", "https://registry.example.org")
             .start()
             .await;
-        let (repository, image) = (registry.repository("team/app"), Document::image(1));
-        repository.push("1", &image).await;
+        let repository = registry.repository("team/app");
+        let image = repository.push_image("1", 1).await;
         let address = registry.address().to_string();
         for ours in [
             address.as_str(),
@@ -113,8 +107,8 @@ async fn a_pull_meant_for_this_registry_is_served_and_one_for_another_is_not() {
 #[tokio::test]
 async fn a_pull_is_meant_for_the_host_that_it_names_in_its_header_too() {
     for_each_registry(async |registry| {
-        let (repository, image) = (registry.repository("team/app"), Document::image(1));
-        repository.push("1", &image).await;
+        let repository = registry.repository("team/app");
+        let image = repository.push_image("1", 1).await;
         for target in pulls(&image, "mirror.example:5000") {
             let named = repository.request(Method::GET, &target);
             let named = named.header("host", "mirror.example:5000");

@@ -15,7 +15,7 @@ mod referrers;
 mod tags;
 mod uploads;
 
-use berth_tests::{Client, Response};
+use berth_tests::{Client, Response, client::RequestBuilder};
 use serde_json::Value;
 
 /// The target of the answer's `Link: <target>; rel="next"`, if it has one.
@@ -50,4 +50,18 @@ fn strings(list: &Value) -> Vec<String> {
     list.iter()
         .map(|value| value.as_str().expect("a string").to_owned())
         .collect()
+}
+
+/// Sends requests at once and returns the statuses of their answers.
+async fn statuses_of(requests: impl IntoIterator<Item = RequestBuilder>) -> Vec<u16> {
+    let sent = requests.into_iter().map(RequestBuilder::send);
+    let answers = futures_util::future::join_all(sent).await;
+    answers.iter().map(Response::status).collect()
+}
+
+/// Asserts how many of the answers have a status.
+#[track_caller]
+fn expect_count(statuses: &[u16], status: u16, count: usize) {
+    let found = statuses.iter().filter(|&&seen| seen == status).count();
+    assert_eq!(found, count, "{statuses:?}");
 }

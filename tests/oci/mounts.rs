@@ -13,10 +13,7 @@ async fn mount(repository: &Repository, query: &str) -> Response {
 #[tokio::test]
 async fn a_blob_of_another_repository_is_mounted() {
     for_each_registry(async |registry| {
-        let (source, target) = (
-            registry.repository("team/source"),
-            registry.repository("other/target"),
-        );
+        let [source, target] = registry.repositories(["team/source", "other/target"]);
         for blob in [Blob::random(1000), Blob::random(1000).as_sha512()] {
             source.push_blob(&blob).await;
             let mounted = mount(&target, &format!("mount={}&from=team/source", blob.digest)).await;
@@ -40,10 +37,7 @@ async fn a_blob_of_another_repository_is_mounted() {
 #[tokio::test]
 async fn what_cannot_be_mounted_is_uploaded() {
     for_each_registry(async |registry| {
-        let (source, target) = (
-            registry.repository("team/source"),
-            registry.repository("other/target"),
-        );
+        let [source, target] = registry.repositories(["team/source", "other/target"]);
         let (stored, absent) = (Blob::random(1000), Blob::random(1000));
         source.push_blob(&stored).await;
         for query in [

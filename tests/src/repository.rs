@@ -125,6 +125,15 @@ impl Repository {
         request.expect(202).await.location()
     }
 
+    /// Pushes a blob in chunks of this length.
+    pub async fn push_in_chunks(&self, blob: &Blob, length: usize) {
+        let mut location = self.start_upload().await;
+        for chunk in blob.bytes.chunks(length) {
+            location = self.append(&location, chunk).await;
+        }
+        self.finish(&location, blob).await;
+    }
+
     /// Ends an upload session that has all bytes, and asserts that the blob comes back.
     pub async fn finish(&self, location: &str, blob: &Blob) {
         let request = self.finish_upload(location, &blob.digest, &[]);
@@ -213,16 +222,22 @@ impl Repository {
         );
     }
 
-    /// Asserts that there is no such manifest, for a reader and for one who only asks.
+    /// Asserts that there is no such manifest, whatever is asked of it.
     pub async fn expect_no_manifest(&self, reference: &str) {
-        let request = self.get_manifest(reference);
-        request.refused(404, "MANIFEST_UNKNOWN").await;
+        for request in [
+            self.get_manifest(reference),
+            self.delete_manifest(reference),
+        ] {
+            request.refused(404, "MANIFEST_UNKNOWN").await;
+        }
         self.head_manifest(reference).expect(404).await;
     }
 
-    /// Asserts that there is no such blob, for a reader and for one who only asks.
+    /// Asserts that there is no such blob, whatever is asked of it.
     pub async fn expect_no_blob(&self, digest: &str) {
-        self.get_blob(digest).refused(404, "BLOB_UNKNOWN").await;
+        for request in [self.get_blob(digest), self.delete_blob(digest)] {
+            request.refused(404, "BLOB_UNKNOWN").await;
+        }
         self.head_blob(digest).expect(404).await;
     }
 
@@ -235,5 +250,13 @@ impl Repository {
         ] {
             request.refused(404, "BLOB_UPLOAD_UNKNOWN").await;
         }
+    }
+
+    /// Asserts that a blob is not deleted, because a manifest needs it.
+    pub async fn expect_held(&self, blob: &Blob) -> Response {
+        let request = self.delete_blob(&blob.digest);
+        let refused = request.refused(405, "UNSUPPORTED").await;
+        self.expect_blob(blob).await;
+        refused
     }
 }

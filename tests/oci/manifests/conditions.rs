@@ -2,6 +2,8 @@
 
 use berth_tests::{Document, in_each_repository};
 
+use crate::{expect_count, statuses_of};
+
 fn quoted(document: &Document) -> String {
     format!("\"{}\"", document.digest)
 }
@@ -14,27 +16,18 @@ async fn a_tag_is_replaced_only_while_it_is_what_the_writer_saw() {
         for document in [&second, &third] {
             repository.push(&document.digest, document).await;
         }
-
-        repository
-            .put_manifest("1", &second)
-            .header("if-match", quoted(&first))
-            .expect(201)
-            .await;
-        repository
-            .put_manifest("1", &third)
-            .header("if-match", quoted(&first))
+        let replace = |tag, document, seen: String| {
+            let request = repository.put_manifest(tag, document);
+            request.header("if-match", seen)
+        };
+        replace("1", &second, quoted(&first)).expect(201).await;
+        replace("1", &third, quoted(&first))
             .refused(412, "DENIED")
             .await;
         repository.expect_manifest("1", &second).await;
         let several = format!("{}, {}", quoted(&first), quoted(&second));
-        repository
-            .put_manifest("1", &third)
-            .header("if-match", several)
-            .expect(201)
-            .await;
-        repository
-            .put_manifest("2", &third)
-            .header("if-match", quoted(&third))
+        replace("1", &third, several).expect(201).await;
+        replace("2", &third, quoted(&third))
             .refused(412, "DENIED")
             .await;
         repository.expect_no_manifest("2").await;
@@ -69,27 +62,13 @@ async fn of_many_that_create_one_tag_one_wins() {
         for image in &images {
             repository.push(&image.digest, image).await;
         }
-        let creations = images.iter().map(|image| {
-            repository
-                .put_manifest("1", image)
-                .header("if-none-match", "*")
-                .send()
-        });
-        let statuses: Vec<_> = futures_util::future::join_all(creations)
-            .await
-            .iter()
-            .map(berth_tests::Response::status)
-            .collect();
-        assert_eq!(
-            statuses.iter().filter(|&&status| status == 201).count(),
-            1,
-            "{statuses:?}"
-        );
-        assert_eq!(
-            statuses.iter().filter(|&&status| status == 412).count(),
-            7,
-            "{statuses:?}"
-        );
+        let create = |image| {
+            let request = repository.put_manifest("1", image);
+            request.header("if-none-match", "*")
+        };
+        let statuses = statuses_of(images.iter().map(create)).await;
+        expect_count(&statuses, 201, 1);
+        expect_count(&statuses, 412, 7);
         let winner = &images[statuses
             .iter()
             .position(|&status| status == 201)

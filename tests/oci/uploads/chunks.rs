@@ -119,11 +119,7 @@ async fn every_form_of_the_range_is_read() {
 async fn without_a_range_a_chunk_is_appended() {
     in_each_repository(async |repository| {
         let blob = Blob::random(3000);
-        let mut location = repository.start_upload().await;
-        for chunk in blob.bytes.chunks(700) {
-            location = repository.append(&location, chunk).await;
-        }
-        repository.finish(&location, &blob).await;
+        repository.push_in_chunks(&blob, 700).await;
     })
     .await;
 }

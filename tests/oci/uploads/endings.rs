@@ -91,30 +91,14 @@ async fn an_end_without_a_usable_digest_leaves_the_session() {
 #[tokio::test]
 async fn a_session_belongs_to_its_repository() {
     for_each_registry(async |registry| {
-        let (one, other) = (
-            registry.repository("team/app"),
-            registry.repository("team/other"),
-        );
+        let [one, other] = registry.repositories(["team/app", "team/other"]);
         other.push_blob(&Blob::random(10)).await;
         let blob = Blob::random(1000);
         let location = one.start_upload().await;
         let elsewhere = location.replacen("team/app", "team/other", 1);
-        other
-            .client()
-            .get(&elsewhere)
-            .refused(404, "BLOB_UPLOAD_UNKNOWN")
-            .await;
-        other
-            .patch(&elsewhere, &blob.bytes)
-            .refused(404, "BLOB_UPLOAD_UNKNOWN")
-            .await;
+        other.expect_no_upload(&elsewhere).await;
         other
             .finish_upload(&elsewhere, &blob.digest, &blob.bytes)
-            .refused(404, "BLOB_UPLOAD_UNKNOWN")
-            .await;
-        other
-            .client()
-            .delete(&elsewhere)
             .refused(404, "BLOB_UPLOAD_UNKNOWN")
             .await;
         one.finish_upload(&location, &blob.digest, &blob.bytes)
@@ -130,12 +114,7 @@ async fn a_finished_upload_is_one_file_however_often_it_is_read() {
         let repository = registry.repository("team/app");
         let before = registry.snapshot().await.files();
         let blob = Blob::random(100_000);
-        let location = repository.start_upload().await;
-        let mut location = location;
-        for chunk in blob.bytes.chunks(10_000) {
-            location = repository.append(&location, chunk).await;
-        }
-        repository.finish(&location, &blob).await;
+        repository.push_in_chunks(&blob, 10_000).await;
         assert_eq!(registry.snapshot().await.files(), before + 1);
     })
     .await;

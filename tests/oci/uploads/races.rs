@@ -5,6 +5,8 @@ use std::time::Duration;
 use berth_tests::{Blob, Response, for_each_registry, in_each_repository};
 use futures_util::future::join_all;
 
+use crate::{expect_count, statuses_of};
+
 #[tokio::test]
 async fn of_equal_chunks_at_once_one_is_taken() {
     for_each_registry(async |registry| {
@@ -15,11 +17,7 @@ async fn of_equal_chunks_at_once_one_is_taken() {
             let patches = (0..4).map(|_| repository.patch_range(&location, 0, &blob.bytes).send());
             let answers = join_all(patches).await;
             let statuses: Vec<_> = answers.iter().map(Response::status).collect();
-            assert_eq!(
-                statuses.iter().filter(|&&status| status == 202).count(),
-                1,
-                "{statuses:?}"
-            );
+            expect_count(&statuses, 202, 1);
             assert!(
                 statuses
                     .iter()
@@ -48,28 +46,14 @@ async fn of_different_chunks_for_one_place_one_is_taken_whole() {
         for _ in 0..10 {
             let blobs: Vec<_> = (0..4).map(|_| Blob::random(500_000)).collect();
             let location = repository.start_upload().await;
-            let patches = blobs
-                .iter()
-                .map(|blob| repository.patch_range(&location, 0, &blob.bytes).send());
-            let statuses: Vec<_> = join_all(patches)
-                .await
-                .iter()
-                .map(Response::status)
-                .collect();
+            let patch = |blob: &Blob| repository.patch_range(&location, 0, &blob.bytes);
+            let statuses = statuses_of(blobs.iter().map(patch)).await;
             let winner = statuses
                 .iter()
                 .position(|&status| status == 202)
                 .expect("one is taken");
-            assert_eq!(
-                statuses.iter().filter(|&&status| status == 202).count(),
-                1,
-                "{statuses:?}"
-            );
-            repository
-                .finish_upload(&location, &blobs[winner].digest, &[])
-                .expect(201)
-                .await;
-            repository.expect_blob(&blobs[winner]).await;
+            expect_count(&statuses, 202, 1);
+            repository.finish(&location, &blobs[winner]).await;
         }
     })
     .await;
@@ -80,12 +64,8 @@ async fn of_equal_ends_at_once_all_see_the_blob() {
     in_each_repository(async |repository| {
         let blob = Blob::random(100_000);
         let location = repository.start_upload_with(&blob.bytes).await;
-        let ends = (0..4).map(|_| {
-            repository
-                .finish_upload(&location, &blob.digest, &[])
-                .send()
-        });
-        let statuses: Vec<_> = join_all(ends).await.iter().map(Response::status).collect();
+        let end = |_| repository.finish_upload(&location, &blob.digest, &[]);
+        let statuses = statuses_of((0..4).map(end)).await;
         assert!(statuses.contains(&201), "{statuses:?}");
         assert!(
             statuses.iter().all(|status| [201, 429].contains(status)),
@@ -103,12 +83,7 @@ async fn one_blob_is_pushed_by_many_at_once() {
         let repositories: Vec<_> = (0..8)
             .map(|number| registry.repository(&format!("team{}/app", number % 4)))
             .collect();
-        join_all(
-            repositories
-                .iter()
-                .map(|repository| repository.push_blob(&blob)),
-        )
-        .await;
+        join_all(repositories.iter().map(|each| each.push_blob(&blob))).await;
         for repository in &repositories {
             repository.expect_blob(&blob).await;
         }
@@ -123,11 +98,7 @@ async fn many_sessions_at_once_do_not_mix() {
             .map(|number| Blob::random(100_000 + number))
             .collect();
         let uploads = blobs.iter().map(async |blob| {
-            let mut location = repository.start_upload().await;
-            for chunk in blob.bytes.chunks(30_000) {
-                location = repository.append(&location, chunk).await;
-            }
-            repository.finish(&location, &blob).await;
+            repository.push_in_chunks(blob, 30_000).await;
         });
         join_all(uploads).await;
         for blob in &blobs {
@@ -158,11 +129,7 @@ async fn a_session_cancelled_while_it_is_written_is_gone() {
         assert_eq!(answer.status, 404, "{}", answer.head);
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         assert!(body.contains("BLOB_UPLOAD_UNKNOWN"), "{body}");
-        repository
-            .client()
-            .get(&location)
-            .refused(404, "BLOB_UPLOAD_UNKNOWN")
-            .await;
+        repository.expect_no_upload(&location).await;
     })
     .await;
 }
@@ -181,13 +148,9 @@ async fn a_writer_that_holds_the_session_makes_the_next_one_wait_and_then_says_s
         assert_eq!(invited.status, 100, "{}", invited.head);
         holder.send(&blob.bytes[..500]).await;
         // It is in the middle of its chunk and does not go on: the other cannot have the session.
-        let second = repository
-            .patch_range(&location, 0, &blob.bytes[..1000])
-            .send()
-            .await;
-        second
-            .expect_error(429, "TOOMANYREQUESTS")
-            .required_header("retry-after");
+        let second = repository.patch_range(&location, 0, &blob.bytes[..1000]);
+        let refused = second.refused(429, "TOOMANYREQUESTS").await;
+        refused.required_header("retry-after");
         holder.send(&blob.bytes[500..1000]).await;
         let answer = holder
             .response(Duration::from_secs(30))
@@ -199,11 +162,8 @@ async fn a_writer_that_holds_the_session_makes_the_next_one_wait_and_then_says_s
             "{}",
             answer.head
         );
-        let rest = repository
-            .patch_range(&location, 1000, &blob.bytes[1000..])
-            .send()
-            .await;
-        repository.finish(&rest.expect_status(202).location(), &blob).await;
+        let location = repository.append_at(&location, 1000, &blob.bytes[1000..]).await;
+        repository.finish(&location, &blob).await;
     })
     .await;
 }

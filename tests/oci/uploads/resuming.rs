@@ -20,11 +20,8 @@ async fn offset(repository: &Repository, location: &str) -> usize {
 /// Sends the rest of a blob from wherever the session is.
 async fn resume(repository: &Repository, location: &str, blob: &Blob) {
     let from = offset(repository, location).await;
-    let sent = repository
-        .patch_range(location, from, &blob.bytes[from..])
-        .send()
-        .await;
-    let location = sent.expect_status(202).location();
+    let rest = &blob.bytes[from..];
+    let location = repository.append_at(location, from, rest).await;
     repository.finish(&location, &blob).await;
 }
 

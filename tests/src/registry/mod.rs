@@ -56,6 +56,11 @@ impl TestRegistry {
         Repository::new(self.client(), name)
     }
 
+    /// Several repositories of this registry.
+    pub fn repositories<const N: usize>(&self, names: [&str; N]) -> [Repository; N] {
+        names.map(|name| self.repository(name))
+    }
+
     /// A bare TCP connection, for requests that no HTTP client would send.
     pub async fn connect(&self) -> RawConnection {
         RawConnection::open(self.address()).await
