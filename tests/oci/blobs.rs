@@ -4,14 +4,11 @@ use berth_tests::{
     Blob, Repository, client::RequestBuilder, for_each_registry, in_each_repository,
 };
 
-/// Runs a case in a repository that holds a blob of 1,000 bytes.
-async fn with_blob(case: impl AsyncFn(Repository, Blob)) {
-    in_each_repository(async |repository| {
-        let blob = Blob::random(1000);
-        repository.push_blob(&blob).await;
-        case(repository, blob).await;
-    })
-    .await;
+/// Pushes a blob of 1,000 bytes.
+async fn push_any(repository: &Repository) -> Blob {
+    let blob = Blob::random(1000);
+    repository.push_blob(&blob).await;
+    blob
 }
 
 #[tokio::test]
@@ -80,7 +77,8 @@ fn part(repository: &Repository, blob: &Blob, range: &str) -> RequestBuilder {
 
 #[tokio::test]
 async fn a_range_is_served_alone() {
-    with_blob(async |repository, blob| {
+    in_each_repository(async |repository| {
+        let blob = push_any(&repository).await;
         for (range, start, end) in [
             ("bytes=0-0", 0, 0),
             ("bytes=0-99", 0, 99),
@@ -103,7 +101,8 @@ async fn a_range_is_served_alone() {
 
 #[tokio::test]
 async fn a_range_that_names_nothing_is_416() {
-    with_blob(async |repository, blob| {
+    in_each_repository(async |repository| {
+        let blob = push_any(&repository).await;
         for range in ["bytes=1000-", "bytes=1000-2000", "bytes=500-0", "bytes=-0"] {
             let response = part(&repository, &blob, range).expect(416).await;
             response.expect_header("content-range", "bytes */1000");
@@ -114,7 +113,8 @@ async fn a_range_that_names_nothing_is_416() {
 
 #[tokio::test]
 async fn a_range_that_is_not_understood_is_ignored() {
-    with_blob(async |repository, blob| {
+    in_each_repository(async |repository| {
+        let blob = push_any(&repository).await;
         // RFC 9110, section 14.2: an unknown unit or an invalid set is ignored, and a set of several may be.
         let many = (0..500)
             .map(|start| format!("{start}-{start}"))
@@ -144,7 +144,8 @@ async fn a_range_that_is_not_understood_is_ignored() {
 
 #[tokio::test]
 async fn what_the_client_has_is_not_sent_again() {
-    with_blob(async |repository, blob| {
+    in_each_repository(async |repository| {
+        let blob = push_any(&repository).await;
         let tag = repository
             .get_blob(&blob.digest)
             .send()

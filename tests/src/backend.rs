@@ -24,14 +24,16 @@ pub async fn for_each_backend(case: impl AsyncFn(Builder)) {
 
 /// Runs a case on a fresh registry of every pair, with all defaults.
 pub async fn for_each_registry(case: impl AsyncFn(TestRegistry)) {
-    for_each_backend(async |builder| case(builder.start().await).await).await;
+    for backend in Backend::ALL {
+        let registry = Builder::new(backend).start().await;
+        case(registry).await;
+    }
 }
 
 /// Runs a case in an empty repository, named `team/app`, of a fresh registry of every pair.
 pub async fn in_each_repository(case: impl AsyncFn(Repository)) {
-    for_each_backend(async |builder| {
-        let registry = builder.start().await;
+    for backend in Backend::ALL {
+        let registry = Builder::new(backend).start().await;
         case(registry.repository("team/app")).await;
-    })
-    .await;
+    }
 }

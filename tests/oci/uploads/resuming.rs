@@ -22,7 +22,7 @@ async fn resume(repository: &Repository, location: &str, blob: &Blob) {
     let from = offset(repository, location).await;
     let rest = &blob.bytes[from..];
     let location = repository.append_at(location, from, rest).await;
-    repository.finish(&location, &blob).await;
+    repository.finish(&location, blob).await;
 }
 
 /// The same for a session whose writer has vanished: the server learns of that in its own time.
@@ -44,7 +44,7 @@ async fn resume_when_free(repository: &Repository, location: &str, blob: &Blob) 
         );
     };
     let location = sent.location();
-    repository.finish(&location, &blob).await;
+    repository.finish(&location, blob).await;
 }
 
 #[tokio::test]
