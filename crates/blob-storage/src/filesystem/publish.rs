@@ -16,7 +16,6 @@
 //! its name in `blobs` may lead to anything, and nobody takes it for published: the session has
 //! recorded no bytes, and only a `put` that brings them again completes it, over whatever is there.
 
-
 use bytes::Bytes;
 use registry_core::ports::{BlobStoreError, StorageKey};
 use rustix::fs::RenameFlags;
