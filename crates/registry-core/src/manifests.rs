@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use blob_hash::digest;
 use bytes::Bytes;
 use oci_types::{Algorithm, Descriptor, Digest, Manifest, ManifestKind, MediaType, Reference, Tag};
+use tokio::task::spawn_blocking;
 
 use crate::access::{DeleteAccess, PullAccess, PushAccess};
 use crate::error::RegistryError;
@@ -78,9 +79,12 @@ impl Registry {
         put: ManifestPut,
     ) -> Result<ManifestReceipt, RegistryError> {
         self.check_manifest_size(&put.payload)?;
-        let digest = payload_digest(&put)?;
-        let manifest = Manifest::parse(&put.media_type, &put.payload)?;
-        check_embedded_data(&manifest)?;
+        let (put, examined) = examine(put).await?;
+        let Examined {
+            digest,
+            manifest,
+            references,
+        } = examined;
         let guard = put.precondition.guard(&put.reference);
         let tags = tags_of(put.reference, put.tags);
         let subject = manifest.subject.as_ref().map(|subject| subject.digest);
@@ -89,7 +93,7 @@ impl Registry {
             digest,
             media_type: put.media_type,
             payload: put.payload,
-            references: references_of(&manifest)?,
+            references,
             artifact_type: manifest.artifact_type,
             annotations: manifest.annotations,
             subject,
@@ -174,6 +178,39 @@ fn found<T>(access: &PullAccess, lookup: Lookup<T>) -> Result<T, RegistryError> 
         Lookup::Found(manifest) => Ok(manifest),
         Lookup::Absent => Err(RegistryError::ManifestUnknown),
         Lookup::NoRepository => Err(RegistryError::NameUnknown(access.repository().clone())),
+    }
+}
+
+/// What a push says of itself, checked.
+struct Examined {
+    digest: Digest,
+    manifest: Manifest,
+    references: Vec<BlobReference>,
+}
+
+impl Examined {
+    fn new(put: &ManifestPut) -> Result<Self, RegistryError> {
+        let digest = payload_digest(put)?;
+        let manifest = Manifest::parse(&put.media_type, &put.payload)?;
+        check_embedded_data(&manifest)?;
+        Ok(Self {
+            digest,
+            references: references_of(&manifest)?,
+            manifest,
+        })
+    }
+}
+
+/// Hashes and parses a push. A long one, which takes milliseconds, holds up no other request
+/// meanwhile; for a short one a change of threads would cost more than the work.
+async fn examine(put: ManifestPut) -> Result<(ManifestPut, Examined), RegistryError> {
+    const INLINE: usize = 64 * 1024;
+    let short = put.payload.len() <= INLINE;
+    let work = move || Examined::new(&put).map(|examined| (put, examined));
+    if short {
+        work()
+    } else {
+        spawn_blocking(work).await?
     }
 }
 

@@ -1,6 +1,7 @@
 //! Manifests: what is refused and why, what is kept byte for byte, what holds what.
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use oci_types::{Digest, Reference, Tag};
 use registry_core::ports::MissingReferences;
 use registry_core::{
@@ -94,7 +95,8 @@ async fn a_manifest_is_kept_byte_for_byte() {
     let (registry, config, layer) = registry_with_blobs().await;
     let compact = image(&config, &[layer]);
     let spaced = Bytes::from([b" \n", &compact[..], b"\n\n"].concat());
-    for payload in [compact, spaced] {
+    let long = Bytes::from([&compact[..], &[b' '; 100_000]].concat());
+    for payload in [compact, spaced, long] {
         let receipt = put(&registry, "v1", IMAGE, &payload).await.unwrap();
         assert_eq!(receipt.digest, sha256(&payload));
         assert_eq!(receipt.tags, ["v1".parse::<Tag>().unwrap()]);
@@ -136,6 +138,36 @@ async fn a_manifest_must_be_what_its_digest_says() {
         assert_eq!(receipt.unwrap().digest, digest);
         assert_eq!(read(&registry, reference).await.unwrap(), payload);
     }
+}
+
+#[test]
+fn long_manifests_and_only_those_wait_for_a_thread_of_their_own() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (registry, config, layer) = registry_with_blobs().await;
+        let short = image(&config, &[layer]);
+        let long = Bytes::from([&short[..], &[b' '; 100_000]].concat());
+        // Other digests than theirs, so that a request is over once its manifest is hashed.
+        let put = |payload| {
+            let wrong = Reference::Digest(sha256(b"other"));
+            Box::pin(send(&registry, request(wrong, IMAGE, payload)))
+        };
+
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let occupied = tokio::task::spawn_blocking(move || released.recv());
+        let refused = put(&short).now_or_never().expect("hashed at once");
+        assert_refused!(refused, RegistryError::DigestMismatch { .. });
+        let mut waiting = put(&long);
+        assert!((&mut waiting).now_or_never().is_none());
+
+        release.send(()).unwrap();
+        occupied.await.unwrap().unwrap();
+        assert_refused!(waiting.await, RegistryError::DigestMismatch { .. });
+    });
 }
 
 #[tokio::test]
