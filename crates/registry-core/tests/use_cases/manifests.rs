@@ -95,7 +95,7 @@ async fn a_manifest_is_kept_byte_for_byte() {
     let (registry, config, layer) = registry_with_blobs().await;
     let compact = image(&config, &[layer]);
     let spaced = Bytes::from([b" \n", &compact[..], b"\n\n"].concat());
-    let long = Bytes::from([&compact[..], &[b' '; 100_000]].concat());
+    let long = Bytes::from([&compact[..], &b" ".repeat(100_000)].concat());
     for payload in [compact, spaced, long] {
         let receipt = put(&registry, "v1", IMAGE, &payload).await.unwrap();
         assert_eq!(receipt.digest, sha256(&payload));
@@ -150,7 +150,7 @@ fn long_manifests_and_only_those_wait_for_a_thread_of_their_own() {
     runtime.block_on(async {
         let (registry, config, layer) = registry_with_blobs().await;
         let short = image(&config, &[layer]);
-        let long = Bytes::from([&short[..], &[b' '; 100_000]].concat());
+        let long = Bytes::from([&short[..], &b" ".repeat(100_000)].concat());
         // Other digests than theirs, so that a request is over once its manifest is hashed.
         let put = |payload| {
             let wrong = Reference::Digest(sha256(b"other"));
