@@ -15,7 +15,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use blob_hash::Hasher;
@@ -34,15 +34,20 @@ pub(crate) const PULL: u8 = b'G';
 pub(crate) fn serve(directory: &Path) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("ready registry=http://{}", listener.local_addr()?);
-    let path = directory.join("blob");
+    let mut last = directory.join("none");
+    let mut files = (1_u64..).map(|number| directory.join(format!("blob-{number}")));
     loop {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        answer(stream, &path)?;
+        answer(stream, &mut last, &mut files)?;
     }
 }
 
-fn answer(mut stream: TcpStream, path: &Path) -> Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    last: &mut PathBuf,
+    files: &mut impl Iterator<Item = PathBuf>,
+) -> Result<()> {
     let mut slice = vec![0; SLICE];
     loop {
         let mut command = [0];
@@ -52,8 +57,11 @@ fn answer(mut stream: TcpStream, path: &Path) -> Result<()> {
             Err(error) => return Err(error).context("read a command"),
         }
         match command[0] {
-            PUSH => receive(&mut stream, path, &mut slice)?,
-            PULL => send(&mut stream, path, &mut slice)?,
+            PUSH => {
+                *last = files.next().context("count the files")?;
+                receive(&mut stream, last, &mut slice)?;
+            }
+            PULL => send(&mut stream, last, &mut slice)?,
             other => bail!("unknown command {other:#x}"),
         }
     }
@@ -63,10 +71,7 @@ fn receive(stream: &mut TcpStream, path: &Path, slice: &mut [u8]) -> Result<()> 
     let mut length = [0; 8];
     stream.read_exact(&mut length)?;
     let mut left = u64::from_le_bytes(length);
-    // A registry writes a new file for each blob, so an old one is not written over.
-    if path.exists() {
-        std::fs::remove_file(path)?;
-    }
+    // A registry keeps its blobs. Were the last one deleted, the next would find its pages warm.
     let mut file = File::create_new(path)?;
     let mut hash = Hasher::new(Algorithm::Sha256);
     while left > 0 {
