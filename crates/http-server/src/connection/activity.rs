@@ -33,6 +33,10 @@ pub(crate) struct Activity {
     unread: AtomicBool,
 }
 
+/// The bytes of a few frames that carry nothing of a response: pings, settings,
+/// updates of windows.
+const UPKEEP: usize = 64;
+
 impl Activity {
     /// A connection that has just been accepted: its first head counts from now.
     pub(super) fn new(opened: Instant) -> Self {
@@ -69,10 +73,10 @@ impl Activity {
         }
     }
 
-    /// Bytes went out. That is progress only where they had to wait: what goes out at once says
-    /// nothing, and a client that does no more than ping is idle.
-    pub(super) fn bytes_written(&self) {
-        if self.is_write_blocked() {
+    /// So many bytes went out. That is progress where they had to wait, or are more than the frames
+    /// by which HTTP/2 keeps itself going: a client that does no more than ping is idle.
+    pub(super) fn bytes_written(&self, count: usize) {
+        if self.is_write_blocked() || count > UPKEEP {
             self.last_progress.store(self.now(), Ordering::Relaxed);
             self.stalled_since.store(0, Ordering::Relaxed);
         }
@@ -153,7 +157,7 @@ mod tests {
         tokio::time::advance(second).await;
         activity.write_blocked();
         assert_eq!(activity.phase(), Phase::Stalled(start + second));
-        activity.bytes_written();
+        activity.bytes_written(0);
         assert_eq!(activity.phase(), Phase::Busy);
 
         activity.request_ended();
@@ -164,7 +168,9 @@ mod tests {
         activity.bytes_read();
         assert_eq!(activity.phase(), Phase::Head(start + 3 * second));
         activity.no_head();
-        activity.bytes_written();
+        activity.bytes_written(UPKEEP);
         assert_eq!(activity.phase(), Phase::Idle(start + 2 * second));
+        activity.bytes_written(UPKEEP + 1);
+        assert_eq!(activity.phase(), Phase::Idle(start + 4 * second));
     }
 }

@@ -95,7 +95,10 @@ impl ConnectionStream {
     /// Notes what became of a write.
     fn note_write(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &result {
-            Poll::Ready(_) => self.context.activity().bytes_written(),
+            Poll::Ready(written) => {
+                let count = written.as_ref().copied().unwrap_or_default();
+                self.context.activity().bytes_written(count);
+            }
             Poll::Pending => self.context.activity().write_blocked(),
         }
         result
@@ -192,9 +195,19 @@ impl AsyncWrite for ConnectionStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
+        let this = self.get_mut();
+        match &mut this.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
+            // TLS takes more than the socket has room for: here it shows.
+            Transport::Tls(stream) => {
+                let flushed = Pin::new(stream).poll_flush(context);
+                match flushed {
+                    Poll::Pending => this.context.activity().write_blocked(),
+                    Poll::Ready(Ok(())) => this.context.activity().bytes_written(0),
+                    Poll::Ready(Err(_)) => {}
+                }
+                flushed
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! it is and knows no time-outs.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     future::Future,
     io,
@@ -13,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::ResponseBody;
 use crate::connection::{client_has_bytes, server_at_work};
@@ -43,8 +44,8 @@ pub(crate) struct Outgoing {
     channel: Channel,
     /// What the body has given and the channel has not taken.
     rest: Bytes,
-    /// Of the piece that was handed to a stream last.
-    receipt: Option<Receipt>,
+    /// Of the pieces that were handed to a stream and may still lie there, the oldest first.
+    receipts: VecDeque<Receipt>,
     progress: Progress,
 }
 
@@ -76,7 +77,7 @@ impl Outgoing {
             body,
             channel,
             rest: Bytes::new(),
-            receipt: None,
+            receipts: VecDeque::new(),
             progress: Progress::Giving,
         }
     }
@@ -87,11 +88,15 @@ impl Outgoing {
         }
         let piece = self.rest.split_to(self.rest.len().min(PIECE));
         client_has_bytes();
-        if self.receipt.is_none() && piece.len() <= SHORT && self.is_end_stream() {
+        while let Some(Err(TryRecvError::Closed)) = self.receipts.front_mut().map(Receipt::try_recv)
+        {
+            self.receipts.pop_front();
+        }
+        if self.receipts.is_empty() && piece.len() <= SHORT && self.is_end_stream() {
             return piece;
         }
         let (sender, receipt) = oneshot::channel();
-        self.receipt = Some(receipt);
+        self.receipts.push_back(receipt);
         Bytes::from_owner(Tracked {
             bytes: piece,
             _receipt: sender,
@@ -100,10 +105,11 @@ impl Outgoing {
 
     /// Ready when nothing lies at a stream any more.
     fn poll_taken(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Some(receipt) = &mut self.receipt {
+        while let Some(receipt) = self.receipts.front_mut() {
             // Closed and never sent: that the piece is gone is all there is to tell.
             let _ = ready!(Pin::new(receipt).poll(context));
-            self.receipt = None;
+            self.receipts.pop_front();
+            client_has_bytes();
         }
         Poll::Ready(())
     }
@@ -139,7 +145,7 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.receipt.is_none() && self.body.is_end_stream()
+        self.rest.is_empty() && self.receipts.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
