@@ -18,7 +18,7 @@ pub(crate) struct Http {
     pub(crate) minimum_upload_rate: ByteSize,
     /// The time over which `minimum_upload_rate` is taken.
     pub(crate) upload_rate_window: Span,
-    /// How long a client may go without taking a single byte of a response that waits for it.
+    /// How long a client may go without taking a byte of a response that waits for it; on HTTP/2, 64 KiB of it.
     pub(crate) response_stall_timeout: Span,
     /// How long after SIGTERM new connections are still accepted while `/readyz` already says 503, so that a load
     /// balancer has time to look elsewhere.
