@@ -8,6 +8,8 @@ use http_server::{Certificates, Reload};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry;
+
 /// The signals that are listened to, from the moment this exists.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -46,6 +48,7 @@ impl Signals {
             if shutdown.is_cancelled() {
                 tracing::warn!(signal = name, "stop at once");
                 // What was acknowledged is on disk; the next start cleans up the rest.
+                telemetry::finish();
                 std::process::exit(1);
             }
             tracing::info!(signal = name, "stop; once more stops at once");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use registry_core::ports::MetadataError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{ReadersError, failed};
@@ -20,6 +21,8 @@ use crate::value::Row;
 const QUEUE: usize = 1024;
 /// How long.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits for its answer, if the disk hangs.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// What the readers are sent.
 #[derive(Debug)]
@@ -96,7 +99,10 @@ impl Readers {
             mpsc::error::SendTimeoutError::Timeout(_) => ReadersError::Busy,
             mpsc::error::SendTimeoutError::Closed(_) => ReadersError::Gone,
         })?;
-        let rows = rows.await.map_err(|_| ReadersError::Gone)?;
+        let rows = timeout(ANSWER, rows)
+            .await
+            .map_err(|_| ReadersError::Busy)?;
+        let rows = rows.map_err(|_| ReadersError::Gone)?;
         self.metrics.observe(name, began.elapsed());
         rows.map_err(failed)
     }

@@ -183,6 +183,10 @@ impl Transaction {
 
     fn begin(&mut self) -> rusqlite::Result<()> {
         if self.progress == Progress::None {
+            // One that could neither be committed nor given up would be in the way for ever.
+            if !self.connection.is_autocommit() {
+                control(&self.connection, "ROLLBACK")?;
+            }
             self.set_sync()?;
             control(&self.connection, "BEGIN IMMEDIATE")?;
             self.progress = Progress::Begun;
