@@ -27,6 +27,7 @@ mod schema;
 mod statement;
 mod storage_deletions;
 mod tags;
+mod totals;
 mod uploads;
 mod value;
 mod writer;
@@ -41,6 +42,11 @@ use crate::readers::Readers;
 use crate::writer::Writer;
 
 pub use crate::open::{OpenError, OpenOptions};
+
+/// The version of SQLite this is linked with.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
 
 /// The metadata of a registry in one SQLite database, held by this process alone.
 pub struct SqliteMetadata {

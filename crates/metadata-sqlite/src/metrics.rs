@@ -107,6 +107,16 @@ impl Metrics {
     }
 }
 
+/// Tells the version of the schema, which stays what it is as long as the database is open.
+pub(crate) fn register_schema_version(registry: &Registry, version: i64) -> prometheus::Result<()> {
+    let gauge = IntGauge::new(
+        "registry_schema_version",
+        "Version of the schema of the metadata database.",
+    )?;
+    gauge.set(version);
+    registry.register(Box::new(gauge))
+}
+
 /// Gauges that are read when they are asked for.
 pub(crate) struct Gauges {
     usage: Arc<Usage>,

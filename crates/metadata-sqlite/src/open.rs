@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::cache::Cache;
 use crate::connection::{self, DatabaseLock, LockError, beside};
 use crate::error::Fault;
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Gauges, Metrics, register_schema_version};
 use crate::readers::Readers;
 use crate::schema::{self, Origin};
 use crate::writer::{Batches, Transaction, Writer};
@@ -163,6 +163,8 @@ impl SqliteMetadata {
 
         let metrics = Arc::new(Metrics::new(&options.metrics)?);
         let readers = Readers::start(readers, Arc::clone(&metrics));
+        // Brought up to date, or not opened.
+        register_schema_version(&options.metrics, schema::newest())?;
         Gauges::register(&options.metrics, readers.usage(), beside(path, "-wal"))?;
         let cache = Arc::new(Cache::new(options.cache_bytes, &options.metrics)?);
         let batches = Batches {

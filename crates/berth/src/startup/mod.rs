@@ -5,6 +5,7 @@ mod active_uploads;
 mod listeners;
 mod readiness;
 mod stores;
+mod totals;
 
 pub(crate) use listeners::Listeners;
 pub(crate) use readiness::Readiness;

@@ -13,7 +13,9 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 use crate::value::{Row, Value};
-use crate::{blobs, catalog, manifests, probe, referrers, storage_deletions, tags, uploads};
+use crate::{
+    blobs, catalog, manifests, probe, referrers, storage_deletions, tags, totals, uploads,
+};
 
 /// A constant text of SQL.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         referrers::STATEMENTS,
         storage_deletions::STATEMENTS,
         tags::STATEMENTS,
+        totals::STATEMENTS,
         uploads::STATEMENTS,
     ]
     .into_iter()

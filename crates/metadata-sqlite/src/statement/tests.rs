@@ -13,6 +13,10 @@ const SCANS: &[(&str, &str)] = &[
         "upload_void",
         "once at each start, over sessions of the last day",
     ),
+    (
+        "totals",
+        "once every five minutes, on a connection that reads",
+    ),
     ("referrer_list", "one page, which is bounded"),
     ("referrer_list_by_type", "one page, which is bounded"),
 ];

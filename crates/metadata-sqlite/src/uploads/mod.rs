@@ -23,7 +23,6 @@ pub(crate) use self::lease::void_leases;
 pub(crate) const STATEMENTS: &[&Statement] = &[
     &session::CREATE,
     &session::FIND,
-    &session::COUNT_OPEN,
     &lease::ACQUIRE_TO_WRITE,
     &lease::ACQUIRE_TO_FINALIZE,
     &lease::CHECKPOINT,
@@ -168,10 +167,6 @@ impl UploadStore for SqliteMetadata {
                 end::expire(transaction, limit, now, &lifetimes)
             })
             .await
-    }
-
-    async fn count_open_uploads(&self) -> Result<u64, MetadataError> {
-        session::count_open(&self.readers).await
     }
 }
 

@@ -32,11 +32,6 @@ pub(super) static FIND: Statement = statement!(
        AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)"
 );
 
-pub(super) static COUNT_OPEN: Statement = statement!(
-    "upload_count",
-    "SELECT count(*) FROM uploads WHERE state = 0"
-);
-
 pub(super) fn create(upload: &NewUpload, now: Timestamp, lifetimes: &Lifetimes) -> Bound {
     let (state, claimed) = match &upload.start {
         UploadStart::Open | UploadStart::Leased => (OPEN, None),
@@ -75,11 +70,6 @@ pub(super) async fn find(
         .bind(repository.as_str());
     let row = readers.row(find).await?;
     row.as_ref().map(progress).transpose()
-}
-
-pub(super) async fn count_open(readers: &Readers) -> Result<u64, MetadataError> {
-    let row = readers.row(COUNT_OPEN.bound()).await?;
-    row.map_or(Ok(0), |row| parsed(&row, 0, size))
 }
 
 fn progress(row: &Row) -> Result<UploadProgress, MetadataError> {

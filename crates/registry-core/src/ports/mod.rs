@@ -13,6 +13,7 @@ mod manifests;
 mod referrers;
 mod storage_deletions;
 mod tags;
+mod totals;
 mod uploads;
 
 pub use blob_store::{
@@ -29,6 +30,7 @@ pub use manifests::{
 pub use referrers::{REFERRER_BYTES, Referrer, ReferrerIndex, ReferrerQuery};
 pub use storage_deletions::{StorageDeletions, Tombstone};
 pub use tags::{TagDeletion, TagIndex};
+pub use totals::{RegistryTotals, Totals};
 pub use uploads::{
     Acquisition, Checkpoint, Finalization, FinishedUpload, Lease, LeaseAfter, LeaseHold,
     LeasedUpload, Lifetimes, NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStart,
@@ -55,6 +57,7 @@ pub trait Metadata:
     + Catalog
     + UploadStore
     + StorageDeletions
+    + RegistryTotals
     + Probe
 {
 }
@@ -67,6 +70,7 @@ impl<T> Metadata for T where
         + Catalog
         + UploadStore
         + StorageDeletions
+        + RegistryTotals
         + Probe
 {
 }

@@ -258,6 +258,10 @@ pub enum Finalization {
 }
 
 /// Upload sessions.
+///
+/// Who opens, takes, finalizes or cancels a session brings a [`Change`]: that is where who asks and
+/// why is decided on and put on record. The steps in between name the lease that such a change
+/// was given instead, and expiry is nobody's wish but time's.
 #[async_trait]
 pub trait UploadStore: Send + Sync + fmt::Debug {
     /// Opens a session. The row exists before any byte is stored, so that no object is an orphan; an
@@ -326,7 +330,4 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
     /// Ends up to `limit` sessions nobody touched for their lifetime, as cancel does, and forgets
     /// finished ones. Returns how many ended or were forgotten.
     async fn expire_uploads(&self, limit: u32) -> Result<u64, MetadataError>;
-
-    /// Sessions open for more bytes right now, for the metrics.
-    async fn count_open_uploads(&self) -> Result<u64, MetadataError>;
 }

@@ -22,6 +22,7 @@ pub mod races;
 pub mod referrers;
 pub mod storage_deletions;
 pub mod tags;
+pub mod totals;
 pub mod upload_expiry;
 pub mod uploads;
 
@@ -126,7 +127,6 @@ macro_rules! metadata_contract {
                 a_cancelled_session_is_lost_to_its_holder
                 cancelling_what_cannot_be_cancelled_is_told
                 a_claimed_session_takes_no_more_bytes
-                open_sessions_are_counted
                 a_dry_run_opens_nothing
             }
             finalize {
@@ -155,6 +155,13 @@ macro_rules! metadata_contract {
                 the_oldest_tombstones_come_first
                 forgotten_tombstones_are_gone
                 a_sound_engine_passes_its_probe
+            }
+            totals {
+                an_empty_registry_holds_nothing
+                repositories_are_counted_as_the_catalog_lists_them
+                a_shared_blob_counts_once
+                a_deleted_blob_counts_until_its_bytes_go
+                open_sessions_are_counted
             }
             races {
                 deletions_and_pushes_leave_no_dangling_tag

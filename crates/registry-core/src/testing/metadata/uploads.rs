@@ -428,26 +428,6 @@ pub async fn a_claimed_session_takes_no_more_bytes(metadata: &dyn Metadata, _clo
     ));
 }
 
-/// Those that may take more bytes.
-pub async fn open_sessions_are_counted(metadata: &dyn Metadata, _clock: &TestClock) {
-    assert_eq!(metadata.count_open_uploads().await.unwrap(), 0);
-    let cancelled = open(metadata).await;
-    let claimed = open(metadata).await;
-    open(metadata).await;
-    assert_eq!(metadata.count_open_uploads().await.unwrap(), 3);
-    metadata
-        .cancel_upload(&change(), &name("a/b"), cancelled)
-        .await
-        .unwrap();
-    let lease = leased(metadata, claimed).await.lease;
-    assert_eq!(metadata.count_open_uploads().await.unwrap(), 2);
-    metadata
-        .claim_upload(lease, digest_of(b""), 0)
-        .await
-        .unwrap();
-    assert_eq!(metadata.count_open_uploads().await.unwrap(), 1);
-}
-
 /// Nor leases.
 pub async fn a_dry_run_opens_nothing(metadata: &dyn Metadata, _clock: &TestClock) {
     let upload = new_upload("a/b", UploadStart::Open);
