@@ -162,7 +162,8 @@ impl SqliteMetadata {
         let (writer, readers) = opened.map_err(|error| explain(path, Fault::of(&error), error))?;
 
         let metrics = Arc::new(Metrics::new(&options.metrics)?);
-        let readers = Readers::start(readers, Arc::clone(&metrics));
+        let failed = |error| explain(path, Fault::Other, error);
+        let readers = Readers::start(readers, Arc::clone(&metrics)).map_err(failed)?;
         // Brought up to date, or not opened.
         register_schema_version(&options.metrics, schema::newest())?;
         Gauges::register(&options.metrics, readers.usage(), beside(path, "-wal"))?;
@@ -173,7 +174,7 @@ impl SqliteMetadata {
             lock,
         };
         Ok(Self {
-            writer: Writer::start(batches),
+            writer: Writer::start(batches).map_err(failed)?,
             readers,
             cache,
             clock: options.clock,

@@ -2,8 +2,10 @@
 //! disk on a thread of the runtime nor behind the blobs on those that are for waiting. A look-up is
 //! one statement here, and so one consistent view.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use registry_core::ports::MetadataError;
@@ -60,7 +62,7 @@ impl Usage {
 impl Readers {
     /// Starts a thread for each connection. They end when every handle is gone, or when they are
     /// told to; either way they do first what is in their queue.
-    pub(crate) fn start(connections: Vec<Connection>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn start(connections: Vec<Connection>, metrics: Arc<Metrics>) -> io::Result<Self> {
         let threads = TaskTracker::new();
         let (queue, messages) = mpsc::channel(QUEUE);
         let usage = Arc::new(Usage {
@@ -70,14 +72,22 @@ impl Readers {
         let messages = Arc::new(Mutex::new(messages));
         for connection in connections {
             let (messages, usage) = (Arc::clone(&messages), Arc::clone(&usage));
-            threads.spawn_blocking(move || read(&connection, &messages, &usage));
+            let token = threads.token();
+            thread::Builder::new()
+                .name("metadata-reader".to_owned())
+                .spawn(move || {
+                    read(&connection, &messages, &usage);
+                    // Before whoever waits for the thread is told of its end.
+                    drop(connection);
+                    drop(token);
+                })?;
         }
-        Self {
+        Ok(Self {
             queue,
             threads,
             usage,
             metrics,
-        }
+        })
     }
 
     pub(crate) fn usage(&self) -> Arc<Usage> {

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::background::Background;
 use crate::banner::Banner;
-use crate::config::{self, Configuration, Effective, Sources};
+use crate::config::{self, Effective, Sources};
 use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::startup::{Listeners, Readiness, Stores};
@@ -27,11 +27,8 @@ use crate::version::{COMMIT, VERSION};
 use crate::{allocator, metrics, open_files, telemetry};
 
 /// Threads for file calls that block. Each holds a stack, so their number bounds memory; more would not make a disk
-/// faster. The database has as many of its own as it has connections.
+/// faster. The database has its own.
 const BLOCKING_THREADS: usize = 64;
-
-/// Connections that write to the database.
-const WRITERS: usize = 1;
 
 /// The stack of a thread. Nothing here recurses.
 const STACK_SIZE: usize = 1024 * 1024;
@@ -45,7 +42,7 @@ pub(crate) fn run(sources: &Sources) -> Result<(), Failure> {
     telemetry::start(&effective.configuration().log)?;
     allocator::tune();
     open_files::raise_limit();
-    let runtime = runtime(effective.configuration())?;
+    let runtime = runtime()?;
     let outcome = runtime.block_on(serve(&effective));
     // A blocking call that hangs on a dead disk must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(5));
@@ -53,11 +50,10 @@ pub(crate) fn run(sources: &Sources) -> Result<(), Failure> {
     Ok(outcome?)
 }
 
-fn runtime(configuration: &Configuration) -> anyhow::Result<Runtime> {
-    let readers = usize::try_from(configuration.metadata.reader_connections.get())?;
+fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS + readers + WRITERS)
+        .max_blocking_threads(BLOCKING_THREADS)
         .thread_stack_size(STACK_SIZE)
         .thread_name("berth")
         .build()

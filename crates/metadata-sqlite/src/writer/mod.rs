@@ -19,6 +19,8 @@ mod batch;
 mod job;
 mod transaction;
 
+use std::io;
+use std::thread;
 use std::time::Duration;
 
 use registry_core::change::Change;
@@ -85,11 +87,17 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the writer. It ends when every handle to it is gone, or when it is told to; either
     /// way it does first what is in its queue.
-    pub(crate) fn start(batches: Batches) -> Self {
-        let thread = TaskTracker::new();
+    pub(crate) fn start(batches: Batches) -> io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
-        thread.spawn_blocking(move || batches.run(messages));
-        Self { queue, thread }
+        let thread = TaskTracker::new();
+        let token = thread.token();
+        thread::Builder::new()
+            .name("metadata-writer".to_owned())
+            .spawn(move || {
+                batches.run(messages);
+                drop(token);
+            })?;
+        Ok(Self { queue, thread })
     }
 
     /// Runs `work` in a transaction and returns what it did, once that is durable.

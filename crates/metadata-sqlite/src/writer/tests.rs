@@ -56,7 +56,7 @@ fn start(pages: u32) -> Running {
         lock: DatabaseLock::acquire(&path).unwrap(),
     };
     Running {
-        writer: Writer::start(batches),
+        writer: Writer::start(batches).unwrap(),
         directory,
     }
 }

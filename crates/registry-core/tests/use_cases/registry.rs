@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use blob_storage::StorageUrl;
 use bytes::Bytes;
-use metadata_sqlite::{OpenOptions, SqliteMetadata};
+use metadata_sqlite::{OpenError, OpenOptions, SqliteMetadata};
 use oci_types::{Algorithm, Digest, RepositoryName};
 use registry_core::access::{AnonymousAccess, Caller, DeleteAccess, PullAccess, PushAccess};
 use registry_core::jobs;
@@ -58,9 +58,7 @@ impl Machine {
 
     async fn start(self: &Arc<Self>, settings: Settings) -> TestRegistry {
         let metrics = prometheus::Registry::new();
-        let database = self.directory.path().join("metadata.db");
-        let options = OpenOptions::new(database, self.clock.clone(), metrics.clone());
-        let metadata = Arc::new(SqliteMetadata::open(options).await.unwrap());
+        let metadata = Arc::new(self.open_metadata(&metrics).await);
         let url = StorageUrl::File(self.storage());
         let blobs = FaultyBlobStore::new(blob_storage::open(&url, &metrics).await.unwrap());
         let registry = Registry::new(metadata, Arc::new(blobs.clone()), settings);
@@ -68,6 +66,19 @@ impl Machine {
             registry,
             blobs,
             machine: Arc::clone(self),
+        }
+    }
+
+    async fn open_metadata(&self, metrics: &prometheus::Registry) -> SqliteMetadata {
+        let database = self.directory.path().join("metadata.db");
+        let options = OpenOptions::new(database, self.clock.clone(), metrics.clone());
+        loop {
+            match SqliteMetadata::open(options.clone()).await {
+                Ok(metadata) => return metadata,
+                // The threads of one that was killed end a moment after it.
+                Err(OpenError::InUse { .. }) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
         }
     }
 
