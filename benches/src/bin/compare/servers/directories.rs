@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use rustix::fs::Advice;
 use tempfile::TempDir;
 
 use super::Side;
@@ -42,13 +43,27 @@ impl Directories {
 
 /// Gives back the space of large files, whose server has ended, and deletes no inode for it.
 pub(super) fn empty_large_files(directory: &Path) -> io::Result<()> {
+    each_large_file(directory, &|path| {
+        File::options().write(true).open(path)?.set_len(0)
+    })
+}
+
+/// Gives back the memory in which the kernel keeps large files.
+pub(super) fn forget_large_files(directory: &Path) -> io::Result<()> {
+    each_large_file(directory, &|path| {
+        let file = File::open(path)?;
+        Ok(rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?)
+    })
+}
+
+fn each_large_file(directory: &Path, work: &impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
         if metadata.is_dir() {
-            empty_large_files(&entry.path())?;
+            each_large_file(&entry.path(), work)?;
         } else if metadata.is_file() && metadata.len() > LARGE {
-            File::options().write(true).open(entry.path())?.set_len(0)?;
+            work(&entry.path())?;
         }
     }
     Ok(())

@@ -95,6 +95,12 @@ impl Server {
         Connection::open(self.address)
     }
 
+    /// Gives back the memory in which the kernel keeps its large files, so that whoever writes next
+    /// finds as much that is free, and as warm, as everybody else.
+    pub(crate) fn forget_large_files(&self) -> Result<()> {
+        Ok(directories::forget_large_files(&self.launch.directory)?)
+    }
+
     /// The end of its log.
     pub(crate) fn last_lines(&self) -> String {
         spawn::last_lines(&self.launch.directory)

@@ -121,15 +121,22 @@ impl Load for LargeLoad {
         let transfer = Transfer::ALL[work];
         let family = self.families.of(transfer);
         let mut client = [Pusher::new(server.connect()?)];
+        if matches!(transfer, Transfer::Pull) {
+            // Into the kernel's memory, which the pushes before gave back.
+            client[0].connection().send(&self.pull)?;
+            client[0].connection().receive_and_discard(200)?;
+        }
         load::drive(
             server,
             &mut client,
             Limit::Operations(TRANSFERS),
             |pusher| match transfer {
                 Transfer::PushMedium | Transfer::PushLarge => {
+                    server.forget_large_files()?;
                     push_streamed(pusher, REPOSITORY, family)
                 }
                 Transfer::PushAtOnce => {
+                    server.forget_large_files()?;
                     pusher.push_blob(REPOSITORY, family)?;
                     moved(family.length())
                 }
@@ -189,6 +196,7 @@ impl Load for FloorLoad {
             Limit::Operations(TRANSFERS),
             |connection| match transfer {
                 Transfer::PushMedium | Transfer::PushLarge | Transfer::PushAtOnce => {
+                    server.forget_large_files()?;
                     push(connection, family)
                 }
                 Transfer::Pull => pull(connection),
