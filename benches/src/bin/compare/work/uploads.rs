@@ -41,6 +41,7 @@ struct UploadsLoad {
 
 impl Load for UploadsLoad {
     fn turn(&mut self, _: usize, server: &mut Server) -> Result<Turn> {
+        server.forget_large_files()?;
         let mut clients = pushers(server, UPLOADS)?;
         // As many operations as clients: each begins one long before any of them ends.
         let uploads = Limit::Operations(u64::from(UPLOADS));
