@@ -17,12 +17,13 @@ fn main() {
     ) {
         println!("cargo::rerun-if-changed={log}");
     }
+    // Not `BERTH_`: `cargo run` hands these to the program, which would take them for settings.
     let commit =
         output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=BERTH_COMMIT={commit}");
+    println!("cargo::rustc-env=BUILD_COMMIT={commit}");
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let rustc = output(rustc, &["--version"]).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=BERTH_RUSTC={rustc}");
+    println!("cargo::rustc-env=BUILD_RUSTC={rustc}");
 }
 
 fn output(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {
