@@ -25,15 +25,20 @@ async fn probes_answer_on_their_own_address_only() {
     .await;
 }
 
+/// Pushes and pulls an image, after which every metric has been counted.
+async fn use_everything_once(registry: &TestRegistry) -> Document {
+    let (repository, image) = (registry.repository("team/app"), Document::image(1));
+    repository.push("1", &image).await;
+    repository.expect_manifest("1", &image).await;
+    repository.expect_blob(&image.blobs[0]).await;
+    image
+}
+
 #[tokio::test]
 async fn metrics_carry_the_names_that_dashboards_know() {
     for_each_backend(async |builder| {
         let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
-        repository.expect_manifest("1", &image).await;
-        repository.expect_blob(&image.blobs[0]).await;
+        let image = use_everything_once(&registry).await;
         let metrics = registry.metrics().await;
         for name in [
             "registry_http_requests_total",
@@ -74,11 +79,7 @@ fn metrics_named_in(document: &str) -> Vec<&str> {
 async fn every_metric_that_the_documents_name_is_there() {
     for_each_backend(async |builder| {
         let registry = builder.start().await;
-        let repository = registry.repository("team/app");
-        let image = Document::image(1);
-        repository.push("1", &image).await;
-        repository.expect_manifest("1", &image).await;
-        repository.expect_blob(&image.blobs[0]).await;
+        use_everything_once(&registry).await;
         let text = registry.admin().get("/metrics").send().await;
         let named = metrics_named_in(include_str!("../../docs/operations.md"));
         assert!(named.len() >= 8, "the tables are not read: {named:?}");

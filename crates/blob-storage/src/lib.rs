@@ -4,9 +4,9 @@
 //! `key` draws the tree on the disk, `filesystem` keeps it, `metrics` measures it.
 //!
 //! It needs Linux: every path is resolved beneath a directory handle without following
-//! symlinks (`openat2`, or step by step where a sandbox forbids that), objects are
-//! published by a rename that cannot replace, and one process at a time holds the
-//! directory's lock. NFS and some FUSE file systems cannot rename so, and are refused.
+//! symlinks (`openat2`, or step by step where a sandbox forbids that), and one process at a time
+//! holds the directory's lock. File systems whose renames are not those of a local disk, NFS and
+//! some FUSE ones, are refused: they are known by not being able to rename without replacing.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

@@ -34,20 +34,38 @@ pub(crate) const PULL: u8 = b'G';
 pub(crate) fn serve(directory: &Path) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("ready registry=http://{}", listener.local_addr()?);
-    let mut last = directory.join("none");
-    let mut files = (1_u64..).map(|number| directory.join(format!("blob-{number}")));
+    let mut blobs = Blobs {
+        directory,
+        pushed: 0,
+    };
     loop {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        answer(stream, &mut last, &mut files)?;
+        answer(stream, &mut blobs)?;
     }
 }
 
-fn answer(
-    mut stream: TcpStream,
-    last: &mut PathBuf,
-    files: &mut impl Iterator<Item = PathBuf>,
-) -> Result<()> {
+/// The files of all pushes. They are kept, as a registry keeps its blobs: were the last one
+/// deleted, the next would find its pages warm.
+struct Blobs<'a> {
+    directory: &'a Path,
+    pushed: u64,
+}
+
+impl Blobs<'_> {
+    /// Where the last push is.
+    fn last(&self) -> PathBuf {
+        self.directory.join(format!("blob-{}", self.pushed))
+    }
+
+    /// Where one more push goes.
+    fn next(&mut self) -> PathBuf {
+        self.pushed += 1;
+        self.last()
+    }
+}
+
+fn answer(mut stream: TcpStream, blobs: &mut Blobs<'_>) -> Result<()> {
     let mut slice = vec![0; SLICE];
     loop {
         let mut command = [0];
@@ -57,11 +75,8 @@ fn answer(
             Err(error) => return Err(error).context("read a command"),
         }
         match command[0] {
-            PUSH => {
-                *last = files.next().context("count the files")?;
-                receive(&mut stream, last, &mut slice)?;
-            }
-            PULL => send(&mut stream, last, &mut slice)?,
+            PUSH => receive(&mut stream, &blobs.next(), &mut slice)?,
+            PULL => send(&mut stream, &blobs.last(), &mut slice)?,
             other => bail!("unknown command {other:#x}"),
         }
     }
@@ -71,7 +86,6 @@ fn receive(stream: &mut TcpStream, path: &Path, slice: &mut [u8]) -> Result<()> 
     let mut length = [0; 8];
     stream.read_exact(&mut length)?;
     let mut left = u64::from_le_bytes(length);
-    // A registry keeps its blobs. Were the last one deleted, the next would find its pages warm.
     let mut file = File::create_new(path)?;
     let mut hash = Hasher::new(Algorithm::Sha256);
     while left > 0 {

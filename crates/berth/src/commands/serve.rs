@@ -22,7 +22,7 @@ use crate::banner::Banner;
 use crate::config::{self, Effective, Sources};
 use crate::failure::Failure;
 use crate::signals::Signals;
-use crate::startup::{Listeners, Readiness, Stores};
+use crate::startup::{Listeners, Readiness, Stores, publish_totals};
 use crate::version::{COMMIT, VERSION};
 use crate::{allocator, metrics, open_files, telemetry};
 
@@ -81,6 +81,7 @@ async fn serve(effective: &Effective) -> anyhow::Result<()> {
         admin.serve(shutdown).await;
     });
     let stores = Stores::open(effective, &metrics).await?;
+    let totals = publish_totals(stores.metadata.clone(), &metrics).context("register metrics")?;
     readiness.stores_are_open(stores.metadata.clone(), Arc::clone(&stores.blobs));
 
     let report = answer(effective, &stores, server, &health, &banner).await?;
@@ -90,6 +91,7 @@ async fn serve(effective: &Effective) -> anyhow::Result<()> {
         "drained"
     );
     probes.stop().await;
+    totals.stop().await;
     if tokio::time::timeout(LAST_WRITES, stores.metadata.close())
         .await
         .is_err()

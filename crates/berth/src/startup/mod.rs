@@ -10,3 +10,4 @@ mod totals;
 pub(crate) use listeners::Listeners;
 pub(crate) use readiness::Readiness;
 pub(crate) use stores::Stores;
+pub(crate) use totals::publish_totals;

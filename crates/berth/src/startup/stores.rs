@@ -13,16 +13,14 @@ use prometheus::Registry;
 use registry_core::ports::{BlobStore, Lifetimes};
 
 use super::active_uploads::ActiveUploads;
-use super::totals::Measuring;
 use crate::clock::SystemClock;
 use crate::config::{Configuration, Effective, MetadataUrl};
 
-/// Everything that is kept. How much it is gets measured as long as this lives.
+/// Everything that is kept.
 #[derive(Debug)]
 pub(crate) struct Stores {
     pub(crate) metadata: Arc<SqliteMetadata>,
     pub(crate) blobs: Arc<dyn BlobStore>,
-    _measuring: Measuring,
 }
 
 impl Stores {
@@ -45,12 +43,7 @@ impl Stores {
         let metadata = Arc::new(SqliteMetadata::open(options).await?);
         let blobs = blob_storage::open(&effective.storage_url().0, metrics).await?;
         let blobs = ActiveUploads::count(blobs, metrics).context("register metrics")?;
-        let measuring = Measuring::start(metadata.clone(), metrics).context("register metrics")?;
-        Ok(Self {
-            metadata,
-            blobs,
-            _measuring: measuring,
-        })
+        Ok(Self { metadata, blobs })
     }
 }
 

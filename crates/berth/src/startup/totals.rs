@@ -7,35 +7,23 @@ use std::time::Duration;
 
 use prometheus::{IntGauge, Registry};
 use registry_core::ports::{MetadataError, RegistryTotals};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+
+use crate::background::Background;
 
 /// How long the figures stay before they are measured anew.
 const INTERVAL: Duration = Duration::from_mins(5);
 
-/// A task that measures, until this is dropped.
-#[derive(Debug)]
-pub(super) struct Measuring {
-    _end: DropGuard,
-}
-
-impl Measuring {
-    /// Measures at once and then each interval. Until the first time is over the gauges say 0.
-    pub(super) fn start(
-        metadata: Arc<dyn RegistryTotals>,
-        metrics: &Registry,
-    ) -> prometheus::Result<Self> {
-        let gauges = Gauges::register(metrics)?;
-        let end = CancellationToken::new();
-        let ended = end.clone();
-        TaskTracker::new().spawn(async move {
-            // None of it has to be finished.
-            ended.run_until_cancelled(repeat(&*metadata, &gauges)).await;
-        });
-        Ok(Self {
-            _end: end.drop_guard(),
-        })
-    }
+/// Measures at once and then each interval. Until the first time is over the gauges say 0.
+pub(crate) fn publish_totals(
+    metadata: Arc<dyn RegistryTotals>,
+    metrics: &Registry,
+) -> prometheus::Result<Background> {
+    let gauges = Gauges::register(metrics)?;
+    Ok(Background::start(|shutdown| async move {
+        // None of it has to be finished.
+        let measuring = repeat(&*metadata, &gauges);
+        shutdown.run_until_cancelled(measuring).await;
+    }))
 }
 
 async fn repeat(metadata: &dyn RegistryTotals, gauges: &Gauges) {
@@ -180,17 +168,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_measured_once_it_is_dropped() {
+    async fn nothing_is_measured_once_it_is_stopped() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("metadata.db");
         let options = OpenOptions::new(path, Arc::new(SystemClock), Registry::new());
         let metadata = Arc::new(SqliteMetadata::open(options).await.unwrap());
-        let measuring = Measuring::start(metadata.clone(), &Registry::new()).unwrap();
+        let measuring = publish_totals(metadata.clone(), &Registry::new()).unwrap();
         assert_eq!(Arc::strong_count(&metadata), 2);
-        drop(measuring);
-        // The task lets go of what it measured.
-        while Arc::strong_count(&metadata) > 1 {
-            tokio::task::yield_now().await;
-        }
+        measuring.stop().await;
+        // The task has let go of what it measured.
+        assert_eq!(Arc::strong_count(&metadata), 1);
     }
 }

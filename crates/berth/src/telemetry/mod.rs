@@ -132,9 +132,9 @@ mod tests {
         let info = log(LogLevel::Info, AccessLog::On);
         assert!(info.would_enable("registry_core::jobs", &Level::INFO));
         assert!(!info.would_enable("registry_core::jobs", &Level::DEBUG));
-        assert!(info.would_enable("sqlx::query", &Level::WARN));
-        assert!(!info.would_enable("sqlx::query", &Level::INFO));
-        assert!(!log(LogLevel::Error, AccessLog::On).would_enable("sqlx::query", &Level::WARN));
+        assert!(info.would_enable("hyper::proto", &Level::WARN));
+        assert!(!info.would_enable("hyper::proto", &Level::INFO));
+        assert!(!log(LogLevel::Error, AccessLog::On).would_enable("hyper::proto", &Level::WARN));
         assert!(log(LogLevel::Trace, AccessLog::On).would_enable("hyper", &Level::TRACE));
     }
 

@@ -112,8 +112,9 @@ impl Laying<'_> {
         })
     }
 
-    /// Marks a directory that holds no blobs yet. The marker comes by the same kind of rename that
-    /// will publish blobs, so that a file system that cannot do it is found out here.
+    /// Marks a directory that holds no blobs yet. The marker comes by a rename that must not
+    /// replace: NFS and some FUSE file systems, whose renames are not those of a local disk, cannot
+    /// do it and are found out here.
     fn mark(&self) -> Result<(), StorageOpenError> {
         for taken in [key::BLOBS, key::UPLOADS] {
             match self.tree.directory(taken) {

@@ -18,11 +18,10 @@
 
 use bytes::Bytes;
 use registry_core::ports::{BlobStoreError, StorageKey};
-use rustix::fs::RenameFlags;
 use rustix::io::Errno;
 
 use super::fault::fault;
-use super::tree::{Access, RenameError, Tree, length};
+use super::tree::{Access, Tree, length};
 use super::writer::{sync_data, write_at};
 use crate::key;
 
@@ -43,8 +42,9 @@ pub(super) fn publish(tree: &Tree, key: StorageKey, size: u64) -> Result<(), Blo
     // What a `put` that was interrupted left under the name may be anything; these bytes are
     // flushed and checked, so they replace it. What is no file of ours is refused all the same.
     tree.file(&key::blob(key), Access::Read)?;
-    rename(tree, key)?;
-    tree.sync(&key::blob_directory(key))
+    let directory = key::blob_directory(key);
+    tree.rename(&key::name(key), [key::UPLOADS, &directory])?;
+    tree.sync(&directory)
 }
 
 /// Stores and publishes a small object. Call it with the key's lock held.
@@ -54,7 +54,7 @@ pub(super) fn put(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), B
     let there = length(&file)?;
     // Over what is there: under the same key there can only be the same bytes, and somebody may be
     // reading them.
-    write_at(&file, 0, bytes).map_err(|error| {
+    let size = write_at(&file, 0, bytes).map_err(|error| {
         if there == 0 {
             // What the disk was too full for must not fill it further. If this fails as well, the
             // file goes when the key is deleted.
@@ -62,7 +62,6 @@ pub(super) fn put(tree: &Tree, key: StorageKey, bytes: &[Bytes]) -> Result<(), B
         }
         fault(error)
     })?;
-    let size = bytes.iter().map(|bytes| bytes.len() as u64).sum();
     if there > size {
         file.set_len(size).map_err(fault)?;
     }
@@ -77,19 +76,6 @@ fn forget_upload(tree: &Tree, key: StorageKey) -> Result<(), BlobStoreError> {
         Some(_) => tree.unlink(key::UPLOADS, &key::name(key)),
         None => Ok(()),
     }
-}
-
-fn rename(tree: &Tree, key: StorageKey) -> Result<(), BlobStoreError> {
-    let directory = key::blob_directory(key);
-    let renamed = tree.rename(
-        &key::name(key),
-        [key::UPLOADS, &directory],
-        RenameFlags::empty(),
-    );
-    renamed.map_err(|error| match error {
-        RenameError::Taken => BlobStoreError::Foreign(key::blob(key)),
-        RenameError::Store(error) => error,
-    })
 }
 
 /// Agrees that a key is published if it is, with this size.

@@ -31,8 +31,7 @@ async fn abandoned_sessions_go_and_nothing_else() {
     registry.assert_stored(&[2_000, LARGE], &[3_000]);
     registry.sweep().await;
     registry.assert_stored(&[2_000], &[3_000]);
-    registry.close(touched, sha256(&begun)).await.unwrap();
-    assert!(registry.read(&sha256(&begun)).await.unwrap() == begun);
+    registry.close_as(touched, &begun).await;
     assert!(registry.read(&digest).await.unwrap() == blob);
 }
 
@@ -82,11 +81,7 @@ async fn a_deduplicated_object_goes_and_the_first_stays() {
 async fn a_cancelled_session_goes_when_late_writers_are_gone() {
     let registry = TestRegistry::new().await;
     let id = registry.session_with(&pattern(1, 1_000)).await;
-    registry
-        .registry
-        .cancel_upload(&registry.push(), id)
-        .await
-        .unwrap();
+    registry.cancel(id).await.unwrap();
     registry.run_jobs().await;
     registry.assert_stored(&[1_000], &[]);
     registry.sweep().await;
@@ -116,11 +111,7 @@ async fn a_finished_session_is_forgotten_and_its_blob_is_not() {
 async fn what_could_not_be_deleted_is_tried_again() {
     let registry = TestRegistry::new().await;
     let id = registry.session_with(&pattern(1, 1_000)).await;
-    registry
-        .registry
-        .cancel_upload(&registry.push(), id)
-        .await
-        .unwrap();
+    registry.cancel(id).await.unwrap();
     let error = || BlobStoreError::Failed(io::Error::other("on purpose"));
     registry
         .blobs

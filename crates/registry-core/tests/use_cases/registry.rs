@@ -22,7 +22,7 @@ use tokio::runtime::Builder;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::bodies::{anywhere, whole};
+use crate::bodies::{anywhere, sha256, whole};
 
 pub(crate) const SETTINGS: Settings = Settings {
     anonymous: AnonymousAccess::Push,
@@ -174,13 +174,24 @@ impl TestRegistry {
             .await
     }
 
+    /// Ends a session with a PUT that has no body, after which the blob is this content.
+    pub(crate) async fn close_as(&self, id: UploadId, content: &[u8]) {
+        let digest = sha256(content);
+        self.close(id, digest).await.unwrap();
+        assert!(self.read(&digest).await.unwrap() == content);
+    }
+
+    pub(crate) async fn cancel(&self, id: UploadId) -> Result<(), RegistryError> {
+        self.registry.cancel_upload(&self.push(), id).await
+    }
+
     /// Pushes a blob in one request.
     pub(crate) async fn store(
         &self,
         repository: &str,
         content: &Bytes,
     ) -> Result<Digest, RegistryError> {
-        let digest = crate::bodies::sha256(content);
+        let digest = sha256(content);
         let request = OpenUpload::Whole(digest, whole(content));
         let access = self.push_to(repository);
         let opened = self.registry.open_upload(&access, request).await?;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use registry_core::ports::BlobStoreError;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::fault::{fault, path_fault};
@@ -126,18 +126,11 @@ impl Tree {
         rustix::fs::fsync(self.directory(path)?).map_err(fault)
     }
 
-    /// Moves a file, under the same name, to a directory where the name may be taken or not.
-    pub(super) fn rename(
-        &self,
-        name: &str,
-        [from, to]: [&str; 2],
-        flags: RenameFlags,
-    ) -> Result<(), RenameError> {
+    /// Moves a file, under the same name, to a directory where it replaces what has the name.
+    pub(super) fn rename(&self, name: &str, [from, to]: [&str; 2]) -> Result<(), BlobStoreError> {
         let [old, new] = [self.directory(from)?, self.directory(to)?];
-        rustix::fs::renameat_with(old, name, new, name, flags).map_err(|error| match error {
-            Errno::EXIST => RenameError::Taken,
-            error => RenameError::Store(path_fault(&format!("{to}/{name}"), error)),
-        })
+        rustix::fs::renameat(old, name, new, name)
+            .map_err(|error| path_fault(&format!("{to}/{name}"), error))
     }
 
     /// Removes a name, whatever it leads to; it need not be there.
@@ -181,20 +174,6 @@ impl Tree {
         }
         let here = at.as_ref().map_or(self.root(), AsFd::as_fd);
         rustix::fs::openat(here, name, flags | OFlags::NOFOLLOW, FILE_MODE)
-    }
-}
-
-/// Why a rename did not happen.
-#[derive(Debug)]
-pub(super) enum RenameError {
-    /// The name is taken, and was not to be replaced.
-    Taken,
-    Store(BlobStoreError),
-}
-
-impl From<BlobStoreError> for RenameError {
-    fn from(error: BlobStoreError) -> Self {
-        Self::Store(error)
     }
 }
 

@@ -5,8 +5,8 @@ use oci_types::Digest;
 use std::sync::{Arc, Mutex};
 
 use super::{
-    INSTANT, change, commit, digest_of, dry_run, due, just_under, lifetimes, name, new_upload,
-    push_blob, reference, referring, refusal, refuse,
+    INSTANT, change, claim_blob, commit, digest_of, dry_run, due, finalize, just_under, lifetimes,
+    name, new_upload, push_blob, reference, referring, refusal, refuse,
 };
 use crate::change::Guard;
 use crate::ports::{
@@ -74,13 +74,6 @@ async fn claimed(metadata: &dyn Metadata, repository: &str, content: &[u8]) -> C
     }
 }
 
-async fn finalize(metadata: &dyn Metadata, finished: FinishedUpload) -> Finalization {
-    metadata
-        .finalize_upload(&change(), Guard::open(), finished)
-        .await
-        .unwrap()
-}
-
 async fn find(metadata: &dyn Metadata, repository: &str, digest: &Digest) -> Lookup<StoredBlob> {
     metadata.find_blob(&name(repository), digest).await.unwrap()
 }
@@ -114,21 +107,12 @@ pub async fn a_finalized_blob_is_visible(metadata: &dyn Metadata, clock: &TestCl
 
 /// When the bytes are at hand already.
 pub async fn a_session_can_be_opened_for_a_digest(metadata: &dyn Metadata, _clock: &TestClock) {
-    let (digest, size) = (digest_of(b""), 0);
-    let upload = new_upload("a/b", UploadStart::Finalizing { digest, size });
-    let (lease, key) = (
-        Lease {
-            id: upload.id,
-            fence: 1,
-        },
-        upload.storage_key,
-    );
-    metadata.create_upload(&change(), upload).await.unwrap();
+    let (finished, key) = claim_blob(metadata, "a/b", b"").await;
     let session = Claimed {
-        lease,
+        lease: finished.lease,
         key,
-        digest,
-        size,
+        digest: finished.digest,
+        size: finished.size,
     };
     assert!(matches!(
         acquire(metadata, &session, session.purpose()).await,
@@ -139,7 +123,7 @@ pub async fn a_session_can_be_opened_for_a_digest(metadata: &dyn Metadata, _cloc
         Finalization::Published
     );
     assert_eq!(
-        find(metadata, "a/b", &digest).await,
+        find(metadata, "a/b", &session.digest).await,
         Lookup::Found(session.blob())
     );
 }

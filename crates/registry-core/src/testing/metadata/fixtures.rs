@@ -88,12 +88,13 @@ pub fn new_upload(repository: &str, start: UploadStart) -> NewUpload {
     }
 }
 
-/// Pushes a blob and returns where its bytes would lie, if they were new.
-pub async fn push_blob(
+/// Opens a session for a content that is at hand already. Returns what would finish it, and where
+/// its bytes would lie.
+pub async fn claim_blob(
     metadata: &dyn Metadata,
     repository: &str,
     content: &[u8],
-) -> (Finalization, StorageKey) {
+) -> (FinishedUpload, StorageKey) {
     let (digest, size) = (digest_of(content), content.len() as u64);
     let upload = new_upload(repository, UploadStart::Finalizing { digest, size });
     let (key, lease) = (
@@ -109,13 +110,25 @@ pub async fn push_blob(
         digest,
         size,
     };
-    (
-        metadata
-            .finalize_upload(&change(), Guard::open(), finished)
-            .await
-            .unwrap(),
-        key,
-    )
+    (finished, key)
+}
+
+/// Finalizes what it may.
+pub async fn finalize(metadata: &dyn Metadata, finished: FinishedUpload) -> Finalization {
+    metadata
+        .finalize_upload(&change(), Guard::open(), finished)
+        .await
+        .unwrap()
+}
+
+/// Pushes a blob and returns where its bytes would lie, if they were new.
+pub async fn push_blob(
+    metadata: &dyn Metadata,
+    repository: &str,
+    content: &[u8],
+) -> (Finalization, StorageKey) {
+    let (finished, key) = claim_blob(metadata, repository, content).await;
+    (finalize(metadata, finished).await, key)
 }
 
 /// A reference to a content.

@@ -1,10 +1,10 @@
 //! Sessions nobody comes back to.
 
-use super::{INSTANT, change, digest_of, due, just_under, lifetimes, name, new_upload, push_blob};
-use crate::change::Guard;
+use super::{
+    INSTANT, change, claim_blob, due, finalize, just_under, lifetimes, name, new_upload, push_blob,
+};
 use crate::ports::{
-    Finalization, FinishedUpload, Lease, LeaseHold, Metadata, StorageKey, UploadId, UploadPurpose,
-    UploadStart,
+    Finalization, Lease, LeaseHold, Metadata, StorageKey, UploadId, UploadPurpose, UploadStart,
 };
 use crate::testing::TestClock;
 
@@ -73,58 +73,25 @@ pub async fn expiry_keeps_its_limit(metadata: &dyn Metadata, clock: &TestClock) 
 
 /// They answer repeated requests for a while; forgetting them deletes nothing.
 pub async fn finished_sessions_are_forgotten_later(metadata: &dyn Metadata, clock: &TestClock) {
-    let (digest, size) = (digest_of(b"blob"), 4);
-    let upload = new_upload("a/b", UploadStart::Finalizing { digest, size });
-    let lease = Lease {
-        id: upload.id,
-        fence: 1,
-    };
-    metadata.create_upload(&change(), upload).await.unwrap();
-    let finished = FinishedUpload {
-        lease,
-        digest,
-        size,
-    };
-    metadata
-        .finalize_upload(&change(), Guard::open(), finished)
-        .await
-        .unwrap();
+    let (finished, _) = claim_blob(metadata, "a/b", b"blob").await;
+    let id = finished.lease.id;
+    finalize(metadata, finished).await;
     clock.advance(just_under(lifetimes().upload_done));
     assert_eq!(metadata.expire_uploads(10).await.unwrap(), 0);
-    assert!(exists(metadata, lease.id).await);
+    assert!(exists(metadata, id).await);
     clock.advance(INSTANT);
     assert_eq!(metadata.expire_uploads(10).await.unwrap(), 1);
-    assert!(!exists(metadata, lease.id).await);
+    assert!(!exists(metadata, id).await);
     clock.advance(lifetimes().tombstone_delay);
     assert_eq!(due(metadata).await, []);
 }
 
 /// What it published under its key, if it came so far, is named by nobody and goes with it.
 pub async fn a_claimed_session_expires_too(metadata: &dyn Metadata, clock: &TestClock) {
-    let (digest, size) = (digest_of(b"blob"), 4);
-    let upload = new_upload("a/b", UploadStart::Finalizing { digest, size });
-    let (lease, key) = (
-        Lease {
-            id: upload.id,
-            fence: 1,
-        },
-        upload.storage_key,
-    );
-    metadata.create_upload(&change(), upload).await.unwrap();
+    let (finished, key) = claim_blob(metadata, "a/b", b"blob").await;
     clock.advance(lifetimes().upload_idle);
     assert_eq!(metadata.expire_uploads(10).await.unwrap(), 1);
-    let late = metadata
-        .finalize_upload(
-            &change(),
-            Guard::open(),
-            FinishedUpload {
-                lease,
-                digest,
-                size,
-            },
-        )
-        .await;
-    assert_eq!(late.unwrap(), Finalization::Lost);
+    assert_eq!(finalize(metadata, finished).await, Finalization::Lost);
     let (again, _) = push_blob(metadata, "a/b", b"blob").await;
     assert_eq!(again, Finalization::Published);
     clock.advance(lifetimes().tombstone_delay);

@@ -5,8 +5,7 @@ use futures_util::future::join;
 use oci_types::Algorithm;
 use uuid::Uuid;
 
-use super::{change, digest_of, dry_run, due, just_under, lifetimes, name, new_upload};
-use crate::change::Guard;
+use super::{change, digest_of, dry_run, due, finalize, just_under, lifetimes, name, new_upload};
 use crate::ports::{
     Acquisition, Checkpoint, Finalization, FinishedUpload, Lease, LeaseAfter, LeaseHold,
     LeasedUpload, Metadata, NewUpload, UploadId, UploadPurpose, UploadStart, UploadState,
@@ -72,11 +71,7 @@ async fn assert_lost(metadata: &dyn Metadata, lease: Lease) {
         digest,
         size: 4,
     };
-    let outcome = metadata
-        .finalize_upload(&change(), Guard::open(), finished)
-        .await
-        .unwrap();
-    assert_eq!(outcome, Finalization::Lost);
+    assert_eq!(finalize(metadata, finished).await, Finalization::Lost);
 }
 
 /// Open, empty, not hashed.

@@ -7,7 +7,7 @@ use registry_core::ports::BlobStoreError;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault};
 use registry_core::{BodyError, RegistryError, Settings};
 
-use crate::bodies::{LARGE, MIB, anywhere, at, broken, pattern, sha256, unmeasured, whole};
+use crate::bodies::{LARGE, MIB, anywhere, at, broken, pattern, unmeasured, whole};
 use crate::registry::{SETTINGS, TestRegistry};
 
 /// Bytes that are written before the registry makes them durable beside the rest.
@@ -29,8 +29,7 @@ async fn chunks_add_up() {
         assert_eq!(registry.append(id, chunk).await.unwrap(), end as u64);
         assert_eq!(registry.progress(id).await.unwrap(), end as u64);
     }
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -44,8 +43,7 @@ async fn a_chunk_out_of_order_changes_nothing() {
             RegistryError::UploadOutOfOrder { committed: 1_000 }
         );
     }
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -64,8 +62,7 @@ async fn a_chunk_of_another_length_than_it_says_changes_nothing() {
         );
         assert_eq!(registry.progress(id).await.unwrap(), 1_000);
     }
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -84,8 +81,7 @@ async fn a_flush_that_fails_in_mid_stream_acknowledges_nothing() {
     let end = pattern(3, 10);
     registry.append(id, at(1_000, &end)).await.unwrap();
     let content = [first, end].concat();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -112,8 +108,7 @@ async fn a_later_flush_that_fails_leaves_what_an_earlier_one_recorded() {
     );
     let rest = at(recorded, &content.slice(recorded..));
     registry.append(id, rest).await.unwrap();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -131,8 +126,7 @@ async fn a_last_flush_that_fails_acknowledges_nothing() {
     let end = pattern(3, 10);
     registry.append(id, at(1_000, &end)).await.unwrap();
     let content = [first, end].concat();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -151,8 +145,7 @@ async fn a_full_disk_leaves_the_session_where_it_was_recorded() {
     assert_eq!(registry.progress(id).await.unwrap(), 1_000);
     // There is room again: the same chunk goes through at once.
     registry.append(id, at(1_000, &rest)).await.unwrap();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -169,8 +162,7 @@ async fn a_body_that_breaks_off_is_kept_and_can_be_resumed() {
     assert_eq!(recorded, LARGE, "what came is not sent twice");
     let rest = at(recorded, &content.slice(recorded..));
     registry.append(id, rest).await.unwrap();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]

@@ -3,9 +3,17 @@
 use bytes::Bytes;
 use registry_core::RegistryError;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault};
+use tokio::sync::mpsc::Sender;
 
 use crate::bodies::{LARGE, anywhere, at, coming, pattern, sha256, unmeasured, whole};
 use crate::registry::{TestRegistry, lifetimes};
+
+/// Sends so much of a body that the store is given some of it, and waits for that.
+async fn send_until_written(registry: &TestRegistry, sender: &Sender<Bytes>, content: Bytes) {
+    let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
+    sender.send(content).await.unwrap();
+    writes.notified().await;
+}
 
 #[tokio::test]
 async fn who_loses_its_lease_is_fenced_out() {
@@ -15,9 +23,7 @@ async fn who_loses_its_lease_is_fenced_out() {
     let (sender, body) = coming();
     let slow = registry.append(id, anywhere(body));
     let quick = async {
-        let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
-        sender.send(lost).await.unwrap();
-        writes.notified().await;
+        send_until_written(&registry, &sender, lost).await;
         registry.clock().advance(lifetimes().upload_lease);
         let taken_over = registry.watch(BlobStoreCall::Append, || BlobStoreFault::None);
         let end_of_slow = async {
@@ -31,8 +37,7 @@ async fn who_loses_its_lease_is_fenced_out() {
     assert_refused!(slow, RegistryError::UploadUnknown);
     assert_eq!(quick.unwrap(), 1_500);
     let content = [first, kept].concat();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -43,9 +48,7 @@ async fn who_loses_its_lease_publishes_nothing() {
     let (sender, body) = coming();
     let slow = registry.finish(id, sha256(&lost), anywhere(body));
     let quick = async {
-        let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
-        sender.send(lost.clone()).await.unwrap();
-        writes.notified().await;
+        send_until_written(&registry, &sender, lost.clone()).await;
         registry.clock().advance(lifetimes().upload_lease);
         let taken_over = registry.watch(BlobStoreCall::Append, || BlobStoreFault::None);
         let end_of_slow = async {
@@ -62,8 +65,7 @@ async fn who_loses_its_lease_publishes_nothing() {
         registry.read(&sha256(&lost)).await,
         RegistryError::BlobUnknown
     );
-    registry.close(id, sha256(&kept)).await.unwrap();
-    assert!(registry.read(&sha256(&kept)).await.unwrap() == kept);
+    registry.close_as(id, &kept).await;
     registry.assert_stored(&[], &[500]);
 }
 
@@ -74,10 +76,8 @@ async fn who_writes_to_a_cancelled_session_is_told() {
     let (sender, body) = coming();
     let append = registry.append(id, anywhere(body));
     let cancel = async {
-        let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
-        sender.send(pattern(1, 2 * LARGE)).await.unwrap();
-        writes.notified().await;
-        let cancelled = registry.registry.cancel_upload(&registry.push(), id).await;
+        send_until_written(&registry, &sender, pattern(1, 2 * LARGE)).await;
+        let cancelled = registry.cancel(id).await;
         drop(sender);
         cancelled
     };
@@ -85,10 +85,7 @@ async fn who_writes_to_a_cancelled_session_is_told() {
     cancelled.unwrap();
     assert_refused!(append, RegistryError::UploadUnknown);
     assert_refused!(registry.progress(id).await, RegistryError::UploadUnknown);
-    assert_refused!(
-        registry.registry.cancel_upload(&registry.push(), id).await,
-        RegistryError::UploadUnknown
-    );
+    assert_refused!(registry.cancel(id).await, RegistryError::UploadUnknown);
     registry.sweep().await;
     registry.assert_stored(&[], &[]);
 }
@@ -101,9 +98,7 @@ async fn who_comes_second_waits_for_the_first() {
     let (sender, body) = coming();
     let first = registry.append(id, anywhere(body));
     let second = async {
-        let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
-        sender.send(content.clone()).await.unwrap();
-        writes.notified().await;
+        send_until_written(&registry, &sender, content.clone()).await;
         let close = registry.finish(id, sha256(&content), anywhere(unmeasured(&Bytes::new())));
         let end_of_first = async { drop(sender) };
         tokio::join!(close, end_of_first).0
@@ -136,8 +131,7 @@ async fn a_request_runs_on_when_its_client_is_gone() {
     let end = pattern(3, 10);
     registry.append(id, at(content.len(), &end)).await.unwrap();
     let content = [content, end].concat();
-    registry.close(id, sha256(&content)).await.unwrap();
-    assert!(registry.read(&sha256(&content)).await.unwrap() == content);
+    registry.close_as(id, &content).await;
 }
 
 #[tokio::test]
@@ -149,9 +143,7 @@ async fn who_closes_a_session_that_is_written_to_harms_nothing() {
     let (sender, body) = coming();
     let append = registry.append(id, anywhere(body));
     let too_early = async {
-        let writes = registry.watch(BlobStoreCall::Write, || BlobStoreFault::None);
-        sender.send(content.clone()).await.unwrap();
-        writes.notified().await;
+        send_until_written(&registry, &sender, content.clone()).await;
         let end_of_append = async { drop(sender) };
         tokio::join!(registry.close(id, digest), end_of_append).0
     };
