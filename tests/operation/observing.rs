@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use berth_tests::{Document, TestRegistry, for_each_backend};
+use berth_tests::{Blob, Document, TestRegistry, for_each_backend};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -122,7 +122,7 @@ fn expect_fields(line: &Value, expected: &Value) {
     for (name, value) in expected.as_object().expect("an object") {
         assert_eq!(&line[name], value, "{name} in {line}");
     }
-    for name in ["duration_ms", "ttfb_ms"] {
+    for name in ["duration_ms", "ttfb_ms", "db_ms", "storage_ms"] {
         let printed = line[name].to_string();
         let places = printed.split_once('.').map_or("", |(_, places)| places);
         assert!(
@@ -158,8 +158,11 @@ async fn each_request_is_one_line_with_what_was_asked_and_answered() {
 
         let write = repository.put_manifest("2", &image).header("x-request-id", "seen-write");
         write.send().await.expect_status(201);
+        let line = access_line(&registry, "seen-write").await;
+        assert!(line["db_ms"].as_f64() > Some(0.0), "it was committed: {line}");
+        assert_eq!(line["storage_ms"].as_f64(), Some(0.0), "no file is written: {line}");
         expect_fields(
-            &access_line(&registry, "seen-write").await,
+            &line,
             &json!({
                 "method": "PUT", "path": "/v2/team/app/manifests/2", "status": 201,
                 "repository": "team/app", "reference": "2", "digest": image.digest,
@@ -167,6 +170,16 @@ async fn each_request_is_one_line_with_what_was_asked_and_answered() {
                 "bytes_in": manifest.len(), "bytes_out": 0, "error_code": null,
             }),
         );
+
+        let pushed = Blob::random(1_000);
+        let location = repository.start_upload().await;
+        let upload = repository.finish_upload(&location, &pushed.digest, &pushed.bytes);
+        let upload = upload.header("x-request-id", "seen-upload");
+        upload.send().await.expect_status(201);
+        let line = access_line(&registry, "seen-upload").await;
+        for name in ["db_ms", "storage_ms"] {
+            assert!(line[name].as_f64() > Some(0.0), "{name}: {line}");
+        }
 
         let range = repository.get_blob(&blob.digest).header("range", "bytes=10-29");
         let range = range.header("x-request-id", "seen-blob").header("user-agent", "test/1");

@@ -9,8 +9,8 @@ use http::{Request, Response};
 use http_server::{
     AccessRecord, Application, ClientAddress, Refusal, RequestBody, RequestId, ResponseBody,
 };
-use registry_core::Registry;
 use registry_core::access::Caller;
+use registry_core::{Registry, waits};
 
 use crate::error::{self, ApiError};
 use crate::oci;
@@ -111,15 +111,20 @@ impl Application for Api {
         );
         let caller = self.caller(&request);
         let request_id = Arc::clone(caller.request_id());
-        let answer = match target {
-            Ok(target) => match self.foreign(&target, &request) {
+        let (answer, waits) = waits::measure(async {
+            let target = target?;
+            match self.foreign(&target, &request) {
                 Some(host) => Err(ApiError::ForeignRegistry(host)),
                 None => self.answer(target.route, Call { caller, request }).await,
-            },
-            Err(error) => Err(error.into()),
-        };
+            }
+        })
+        .await;
         let reply = answer.unwrap_or_else(|error| error.reply(&request_id));
-        reply.into_response(record)
+        reply.into_response(AccessRecord {
+            database: Some(waits.database),
+            storage: Some(waits.storage),
+            ..record
+        })
     }
 
     fn refuse(&self, refusal: Refusal) -> Response<ResponseBody> {

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use registry_core::ports::MetadataError;
+use registry_core::waits;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -101,6 +102,10 @@ impl Readers {
 
     /// Every row.
     pub(crate) async fn rows(&self, bound: Bound) -> Result<Vec<Row>, MetadataError> {
+        waits::for_database(self.ask(bound)).await
+    }
+
+    async fn ask(&self, bound: Bound) -> Result<Vec<Row>, MetadataError> {
         let (name, began) = (bound.statement.name, Instant::now());
         let (reply, rows) = oneshot::channel();
         let look_up = Message::LookUp { bound, reply };

@@ -16,6 +16,7 @@ mod tags;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod uploads;
+pub mod waits;
 
 pub use buffers::{DEFAULT_BUFFERS, Room};
 pub use error::{BodyError, RegistryError};

@@ -13,6 +13,7 @@ use crate::buffers::{Buffers, DEFAULT_BUFFERS, Room};
 use crate::error::RegistryError;
 use crate::ports::{BlobStore, Metadata, MissingReferences};
 use crate::uploads::WIDE_UPLOADS;
+use crate::waits;
 
 /// What an operator decides about the use cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Registry {
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        self.tasks.spawn(work).await?
+        self.tasks.spawn(waits::joins(work)).await?
     }
 
     /// Permits to take an upload in in wide batches.

@@ -16,6 +16,7 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterV
 use registry_core::ports::{
     BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey,
 };
+use registry_core::waits;
 
 pub(crate) use free_space::register_free_space;
 
@@ -111,7 +112,7 @@ impl Action {
         work: impl Future<Output = Result<T, BlobStoreError>> + Send,
     ) -> Result<T, BlobStoreError> {
         let begun = Instant::now();
-        let result = work.await;
+        let result = waits::for_storage(work).await;
         self.seconds.observe(begun.elapsed().as_secs_f64());
         if result.is_err() {
             self.errors.inc();

@@ -25,7 +25,10 @@ use super::{
     service::respond,
     stream::{ConnectionStream, Protocol},
 };
-use crate::{config::ServerConfig, exchange::ObservedBody};
+use crate::{
+    config::ServerConfig,
+    exchange::{ObservedBody, log_unreadable},
+};
 
 /// The most that hyper reads at once and buffers of a response. Reads begin at 8 KiB and double
 /// while they are filled, so only connections with an upload ever hold buffers of this size.
@@ -141,7 +144,7 @@ where
                 return Poll::Ready(());
             }
             if let Poll::Ready(result) = connection.poll(task) {
-                report(result);
+                report(result, context);
                 return Poll::Ready(());
             }
             match patience.poll_over(task) {
@@ -167,10 +170,14 @@ enum Stage {
 }
 
 /// A client that leaves, or speaks nonsense, is nobody's fault here.
-fn report(result: hyper::Result<()>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "serve connection");
+fn report(result: hyper::Result<()>, context: &ConnectionContext) {
+    let Err(error) = result else {
+        return;
+    };
+    if error.is_parse() && context.server().writes_access_log() {
+        log_unreadable(context.client(), &error);
     }
+    tracing::debug!(%error, "serve connection");
 }
 
 fn http1_builder(config: &ServerConfig) -> http1::Builder {

@@ -69,6 +69,8 @@ impl AccessLine {
             bytes_out = ending.bytes_out,
             duration_ms = milliseconds(ending.duration),
             ttfb_ms = ending.time_to_first_byte.map(milliseconds),
+            db_ms = record.and_then(|record| record.database).map(milliseconds),
+            storage_ms = record.and_then(|record| record.storage).map(milliseconds),
             client = %self.client,
             user_agent = self.user_agent.as_ref().and_then(|value| value.to_str().ok()),
             protocol = protocol(self.version),
@@ -78,6 +80,23 @@ impl AccessLine {
             "request"
         );
     }
+}
+
+/// The line of a request whose head hyper cannot read, and which it answers itself.
+pub(crate) fn log_unreadable(client: SocketAddr, error: &hyper::Error) {
+    let status = if error.is_parse_too_large() {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    info!(
+        target: ACCESS_LOG_TARGET,
+        status = status.as_u16(),
+        outcome = "refused",
+        client = %client,
+        %error,
+        "request"
+    );
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<HeaderValue> {

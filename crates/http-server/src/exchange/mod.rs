@@ -8,6 +8,7 @@ mod record;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+pub(crate) use access_line::log_unreadable;
 pub use access_line::{ACCESS_LOG_TARGET, access_log_enabled};
 pub(crate) use observation::{Observation, ObservedBody};
 pub use record::AccessRecord;

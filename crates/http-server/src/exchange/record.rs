@@ -1,5 +1,7 @@
 //! What only the application knows about a request, for the access line and the metrics.
 
+use std::time::Duration;
+
 /// Set by an application as an extension of its response.
 ///
 /// The route becomes the `handler` label of the metrics, so it must be one of a few fixed names,
@@ -16,6 +18,10 @@ pub struct AccessRecord {
     pub digest: Option<String>,
     /// The upload session it belonged to.
     pub upload_id: Option<String>,
+    /// How long the application waited for its database before it answered.
+    pub database: Option<Duration>,
+    /// The same for where it stores blobs.
+    pub storage: Option<Duration>,
     /// The code of the error it was answered with.
     pub error_code: Option<&'static str>,
 }

@@ -1,6 +1,6 @@
 //! The application the tests serve: one path for each thing a server can be made to do.
 
-use std::{fs::File, io::Write, sync::Arc};
+use std::{fs::File, io::Write, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -150,6 +150,8 @@ fn recorded() -> Response<ResponseBody> {
         reference: Some("v1".to_owned()),
         digest: Some("sha256:00".to_owned()),
         upload_id: Some("u-1".to_owned()),
+        database: Some(Duration::from_micros(1_250)),
+        storage: Some(Duration::from_millis(2)),
         error_code: Some("NAME_UNKNOWN"),
     });
     response

@@ -102,6 +102,8 @@ async fn a_request_leaves_one_line_with_everything_and_no_secret() {
         ("outcome", "complete"),
         ("bytes_in", "0"),
         ("bytes_out", "8"),
+        ("db_ms", "1.25"),
+        ("storage_ms", "2.0"),
         ("user_agent", "crane/1"),
         ("protocol", "HTTP/1.1"),
         ("request_id", "r-1"),
@@ -129,6 +131,28 @@ async fn a_response_that_its_client_left_lying_is_not_complete() {
     assert_eq!(line["outcome"], "interrupted");
     assert_eq!(line["protocol"], "HTTP/2");
     drop(client);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_leaves_a_line_too() {
+    let (lines, _guard) = Lines::listen(ACCESS_LOG_TARGET);
+    let server = RunningServer::start(ServerConfig::default()).await;
+    for (head, status) in [
+        ("X-Folded: a\r\n b".to_owned(), "400"),
+        (format!("X-Long: {}", "x".repeat(200_000)), "431"),
+    ] {
+        let mut client = server.connect().await;
+        client
+            .send(format!("GET / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n"))
+            .await;
+        assert_eq!(client.answer().await.status.to_string(), status);
+        let line = &lines.take(1).await[0];
+        assert_eq!(line["status"], status);
+        assert_eq!(line["outcome"], "refused");
+        assert!(!line["error"].is_empty());
+        assert!(line["client"].starts_with("127.0.0.1:"));
+    }
     server.stop().await;
 }
 

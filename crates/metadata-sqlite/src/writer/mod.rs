@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use registry_core::change::Change;
 use registry_core::ports::MetadataError;
+use registry_core::waits;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
@@ -108,12 +109,15 @@ impl Writer {
     {
         let (reply, result) = oneshot::channel();
         let job = Message::Job(Box::new(Job::new(effect, work, reply)));
-        let queued = self.queue.send_timeout(job, PATIENCE).await;
-        queued.map_err(|error| match error {
-            mpsc::error::SendTimeoutError::Timeout(_) => WriterError::Behind,
-            mpsc::error::SendTimeoutError::Closed(_) => WriterError::Gone,
-        })?;
-        result.await.map_err(|_| WriterError::Gone)?
+        waits::for_database(async {
+            let queued = self.queue.send_timeout(job, PATIENCE).await;
+            queued.map_err(|error| match error {
+                mpsc::error::SendTimeoutError::Timeout(_) => WriterError::Behind,
+                mpsc::error::SendTimeoutError::Closed(_) => WriterError::Gone,
+            })?;
+            result.await.map_err(|_| WriterError::Gone)?
+        })
+        .await
     }
 
     /// Tells the writer to end, and waits until it has closed its connection.

@@ -16,6 +16,7 @@ use crate::buffers::Room;
 use crate::error::{BodyError, RegistryError};
 use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload};
 use crate::registry::Registry;
+use crate::waits;
 
 /// How many bytes may be written before a flush is begun.
 const CHECKPOINT: u64 = 32 * 1024 * 1024;
@@ -170,7 +171,8 @@ impl Pipeline {
 
     async fn end_checkpoint(&mut self) -> Result<(), RegistryError> {
         match self.checkpoint.take() {
-            Some(checkpoint) => held(checkpoint.await??),
+            // Most of it is the flush.
+            Some(checkpoint) => held(waits::for_storage(checkpoint).await??),
             None => Ok(()),
         }
     }
