@@ -17,9 +17,9 @@ pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send
 pub(super) const SMALL: u64 = 256 * 1024;
 /// How much is hashed and written at a time. Two batches of each running upload are in memory:
 /// one on its way to the disk, one on its way from the client.
-const BATCH: usize = 256 * 1024;
-/// What an upload keeps in memory, in bytes.
-pub(super) const BODY_BUFFERS: u64 = 2 * BATCH as u64;
+const BATCH: usize = 128 * 1024;
+/// What an upload keeps in memory, in bytes: its batches, and as much again in the connection.
+pub(super) const BODY_BUFFERS: u64 = 4 * BATCH as u64;
 /// The same for as many uploads as may have [`WIDE_UPLOADS`]: fewer changes of threads a byte.
 const WIDE_BATCH: usize = 1024 * 1024;
 /// How many uploads at once may take wide batches, so that memory grows slowly with the others.
