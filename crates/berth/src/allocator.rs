@@ -22,15 +22,13 @@ const DECAYS: [(&[u8], isize); 4] = [
     (b"arena.0.muzzy_decay_ms\0", 0),
 ];
 
-/// Tunes the allocator. It works without, only less thriftily, so a refusal is no more than worth a line in the log.
-pub(crate) fn tune() {
-    let outcome = DECAYS
+/// Tunes the allocator, to be called before any thread is started: threads bring arenas with them. It works without,
+/// only less thriftily.
+pub(crate) fn tune() -> tikv_jemalloc_ctl::Result<()> {
+    background_thread::write(true)?;
+    DECAYS
         .into_iter()
         .try_for_each(|(name, milliseconds)| name.name().write(milliseconds))
-        .and_then(|()| background_thread::write(true));
-    if let Err(error) = outcome {
-        tracing::warn!(%error, "tune allocator");
-    }
 }
 
 /// Gauges of the heap.
@@ -96,8 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_arena_gives_back_soon() {
-        tune();
+    fn the_first_arena_and_new_ones_give_back_soon() {
+        tune().unwrap();
         for (name, milliseconds) in DECAYS {
             assert_eq!(name.name().read(), Ok(milliseconds));
         }

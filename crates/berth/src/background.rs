@@ -1,12 +1,12 @@
 //! Work that runs beside the requests and is told to stop, and waited for, at the end.
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-/// A task in the background.
+/// A task in the background. It is told to stop when this is dropped, too.
 #[derive(Debug)]
 pub(crate) struct Background {
-    shutdown: CancellationToken,
+    shutdown: DropGuard,
     tasks: TaskTracker,
 }
 
@@ -19,12 +19,13 @@ impl Background {
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(task(shutdown.clone()));
         tasks.close();
+        let shutdown = shutdown.drop_guard();
         Self { shutdown, tasks }
     }
 
     /// Tells the task to stop and waits until it has.
     pub(crate) async fn stop(self) {
-        self.shutdown.cancel();
+        drop(self.shutdown);
         self.tasks.wait().await;
     }
 }

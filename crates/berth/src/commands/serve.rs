@@ -1,7 +1,7 @@
 //! `berth serve`: from the configuration to a registry that answers, and back down to nothing.
 //!
 //! Up: bind the ports, answer probes, open the stores, serve, say so. Down, in the other order: drain requests, end
-//! jobs, wait for writes, stop answering probes, close the database.
+//! jobs, wait for writes, stop answering probes and measuring, close the database.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -39,8 +39,11 @@ const LAST_WRITES: Duration = Duration::from_secs(30);
 /// Runs until told to stop.
 pub(crate) fn run(sources: &Sources) -> Result<(), Failure> {
     let effective = config::load(sources)?;
+    let tuned = allocator::tune();
     telemetry::start(&effective.configuration().log)?;
-    allocator::tune();
+    if let Err(error) = tuned {
+        tracing::warn!(%error, "tune allocator");
+    }
     open_files::raise_limit();
     let runtime = runtime()?;
     let outcome = runtime.block_on(serve(&effective));

@@ -123,7 +123,9 @@ impl Sink for Request<'_> {
                 push_visible(&mut self.0.sentence, text);
             }
             "outcome" if text == "complete" => {}
-            "outcome" | "error_code" | "user_agent" | "request_id" => self.0.text(name, text),
+            "outcome" | "error" | "error_code" | "user_agent" | "request_id" => {
+                self.0.text(name, text);
+            }
             _ => {}
         }
     }

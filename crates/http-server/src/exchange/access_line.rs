@@ -84,19 +84,28 @@ impl AccessLine {
 
 /// The line of a request whose head hyper cannot read, and which it answers itself.
 pub(crate) fn log_unreadable(client: SocketAddr, error: &hyper::Error) {
-    let status = if error.is_parse_too_large() {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-    } else {
-        StatusCode::BAD_REQUEST
-    };
     info!(
         target: ACCESS_LOG_TARGET,
-        status = status.as_u16(),
+        status = refused_with(error).map(|status| status.as_u16()),
         outcome = "refused",
         client = %client,
         %error,
         "request"
     );
+}
+
+/// What hyper answers; nothing to HTTP/2 on a connection that is for HTTP/1.
+fn refused_with(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_version_h2() {
+        None
+    } else if !error.is_parse_too_large() {
+        Some(StatusCode::BAD_REQUEST)
+    } else if error.to_string().contains("URI") {
+        // It tells this from the other by the text alone.
+        Some(StatusCode::URI_TOO_LONG)
+    } else {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    }
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<HeaderValue> {

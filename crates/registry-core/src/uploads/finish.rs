@@ -21,6 +21,7 @@ use crate::ports::{
     UploadProgress, UploadPurpose, UploadState,
 };
 use crate::registry::Registry;
+use crate::waits;
 
 impl Registry {
     /// Ends a session with its last chunk, which may be empty, and makes the blob visible. Asked
@@ -255,7 +256,7 @@ impl Registry {
         }
         let mut stream = self.blobs.read_unpublished(key, hasher.length()).await?;
         let mut again = Hasher::new(algorithm);
-        while let Some(bytes) = stream.next().await {
+        while let Some(bytes) = waits::for_storage(stream.next()).await {
             let bytes = bytes.map_err(BlobStoreError::Failed)?;
             again = tokio::task::spawn_blocking(move || {
                 again.update(&bytes);
