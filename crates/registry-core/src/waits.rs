@@ -72,6 +72,7 @@ async fn count<F: Future>(answer: F, sum: fn(&Sums) -> &AtomicU64) -> F::Output 
 #[cfg(test)]
 mod tests {
     use tokio::time::sleep;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
 
@@ -97,9 +98,10 @@ mod tests {
 
     #[tokio::test]
     async fn another_task_counts_if_it_joins() {
+        let tasks = TaskTracker::new();
         let ((), waits) = measure(async {
-            let joined = tokio::spawn(joins(for_storage(sleep(LONG))));
-            let beside = tokio::spawn(for_database(sleep(LONG)));
+            let joined = tasks.spawn(joins(for_storage(sleep(LONG))));
+            let beside = tasks.spawn(for_database(sleep(LONG)));
             joined.await.unwrap();
             beside.await.unwrap();
         })
