@@ -3,7 +3,7 @@
 //! A request's work is done under [`measure`]; the stores say with [`for_database`] and
 //! [`for_storage`] what of it is waiting, wherever it happens, so that no call has to pass the sums
 //! on. Calls count whole, also a write that goes on while more of a body comes in. What is done on a
-//! task of its own counts if that task [`joins`].
+//! task of its own counts if that task joins.
 
 use std::future::Future;
 use std::sync::Arc;
