@@ -225,6 +225,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_request_that_was_refused_says_why() {
+        let written = line(|| {
+            tracing::info!(
+                target: ACCESS_LOG_TARGET, status = 400_u16, outcome = "refused", client = "127.0.0.1:1",
+                error = %"no header", "request"
+            );
+        });
+        assert_eq!(written, " INFO   400 outcome=refused error=\"no header\"\n");
+    }
+
+    #[test]
     fn nothing_can_steer_the_terminal() {
         let written = line(|| {
             tracing::info!(
