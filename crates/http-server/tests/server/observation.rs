@@ -1,9 +1,10 @@
 //! What is left of a request: one access line, some metrics, and an answer even after a panic.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -12,9 +13,8 @@ use prometheus::{Registry, TextEncoder};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
-    subscriber::DefaultGuard,
 };
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
+use tracing_subscriber::{Layer, filter::LevelFilter, layer::Context, prelude::*};
 
 use crate::{
     frames::FrameClient,
@@ -27,15 +27,26 @@ type Line = BTreeMap<String, String>;
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<Line>>>);
 
+thread_local! {
+    static LISTENING: RefCell<Option<(&'static str, Lines)>> = const { RefCell::new(None) };
+}
+
 impl Lines {
     /// Listens on this thread, on which the test's runtime and all its tasks run.
-    fn listen(target: &'static str) -> (Self, DefaultGuard) {
+    ///
+    /// All tests share one subscriber. Had each its own, what one of them does not want could be
+    /// found uninteresting for all.
+    fn listen(target: &'static str) -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            tracing_subscriber::registry()
+                .with(LevelFilter::INFO)
+                .with(Listeners)
+                .init();
+        });
         let lines = Self::default();
-        let layer = lines.clone().with_filter(
-            tracing_subscriber::filter::Targets::new().with_target(target, tracing::Level::INFO),
-        );
-        let guard = tracing_subscriber::registry().with(layer).set_default();
-        (lines, guard)
+        LISTENING.set(Some((target, lines.clone())));
+        lines
     }
 
     /// All lines, once there are `count`.
@@ -50,11 +61,20 @@ impl Lines {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
+/// Gives each line to who listens on its thread.
+struct Listeners;
+
+impl<S: Subscriber> Layer<S> for Listeners {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut fields = Fields(Line::new());
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
+        LISTENING.with_borrow(|listening| {
+            if let Some((target, lines)) = listening
+                && event.metadata().target().starts_with(target)
+            {
+                let mut fields = Fields(Line::new());
+                event.record(&mut fields);
+                lines.0.lock().unwrap().push(fields.0);
+            }
+        });
     }
 }
 
@@ -72,7 +92,7 @@ impl Visit for Fields {
 
 #[tokio::test]
 async fn a_request_leaves_one_line_with_everything_and_no_secret() {
-    let (lines, _guard) = Lines::listen(ACCESS_LOG_TARGET);
+    let lines = Lines::listen(ACCESS_LOG_TARGET);
     let server = RunningServer::start(ServerConfig::default()).await;
     let mut client = server.connect().await;
     client
@@ -119,7 +139,7 @@ async fn a_request_leaves_one_line_with_everything_and_no_secret() {
 
 #[tokio::test]
 async fn a_response_that_its_client_left_lying_is_not_complete() {
-    let (lines, _guard) = Lines::listen(ACCESS_LOG_TARGET);
+    let lines = Lines::listen(ACCESS_LOG_TARGET);
     let server = RunningServer::start(ServerConfig {
         response_stall_timeout: Duration::from_millis(150),
         ..ServerConfig::default()
@@ -136,7 +156,7 @@ async fn a_response_that_its_client_left_lying_is_not_complete() {
 
 #[tokio::test]
 async fn what_is_no_request_leaves_a_line_too() {
-    let (lines, _guard) = Lines::listen(ACCESS_LOG_TARGET);
+    let lines = Lines::listen(ACCESS_LOG_TARGET);
     let server = RunningServer::start(ServerConfig::default()).await;
     let get = |path: &str, header: &str| format!("GET /{path} HTTP/1.1\r\n{header}\r\n\r\n");
     for (request, status) in [
@@ -159,7 +179,7 @@ async fn what_is_no_request_leaves_a_line_too() {
 
 #[tokio::test]
 async fn every_ending_leaves_exactly_one_line() {
-    let (lines, _guard) = Lines::listen(ACCESS_LOG_TARGET);
+    let lines = Lines::listen(ACCESS_LOG_TARGET);
     let server = RunningServer::start(ServerConfig::default()).await;
     let mut client = server.connect().await;
     client
@@ -204,7 +224,7 @@ async fn every_ending_leaves_exactly_one_line() {
 
 #[tokio::test]
 async fn a_panic_is_answered_and_logged_and_costs_nobody_else() {
-    let (lines, _guard) = Lines::listen("http_server");
+    let lines = Lines::listen("http_server");
     let server = RunningServer::start(ServerConfig::default()).await;
     let mut client = server.connect().await;
     client
