@@ -31,5 +31,5 @@ pub use request::{
     ClientAddress, RequestBody, RequestBodyError, RequestBodyStream, RequestId, Scheme,
 };
 pub use response::ResponseBody;
-pub use server::{DrainReport, Server, ServerError};
+pub use server::{DrainReport, OWN_THREADS, Server, ServerError};
 pub use tls::{Certificates, Reload, TlsError};

@@ -1,11 +1,13 @@
 #![doc = include_str!("../../../docs/architecture.md")]
 
 pub mod access;
+mod attended;
 mod blobs;
 mod buffers;
 mod catalog;
 pub mod change;
 mod error;
+mod in_place;
 pub mod jobs;
 mod manifests;
 pub mod ports;
@@ -20,6 +22,7 @@ pub mod waits;
 
 pub use buffers::{DEFAULT_BUFFERS, Room};
 pub use error::{BodyError, RegistryError};
+pub use in_place::in_place;
 pub use manifests::{ManifestPut, ManifestReceipt};
 pub use precondition::{EntityTags, Precondition};
 pub use registry::{Registry, Settings};

@@ -5,15 +5,13 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{AnonymousAccess, Caller};
+use crate::attended::Attended;
 use crate::buffers::{Buffers, DEFAULT_BUFFERS, Room};
 use crate::error::RegistryError;
 use crate::ports::{BlobStore, Metadata, MissingReferences};
-use crate::uploads::WIDE_UPLOADS;
-use crate::waits;
 
 /// What an operator decides about the use cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +33,6 @@ pub struct Registry {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) settings: Settings,
     tasks: TaskTracker,
-    wide_uploads: Arc<Semaphore>,
     buffers: Buffers,
 }
 
@@ -47,7 +44,6 @@ impl Registry {
             blobs,
             settings,
             tasks: TaskTracker::new(),
-            wide_uploads: Arc::new(Semaphore::new(WIDE_UPLOADS)),
             buffers: Buffers::new(DEFAULT_BUFFERS),
         }
     }
@@ -88,12 +84,7 @@ impl Registry {
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        self.tasks.spawn(waits::joins(work)).await?
-    }
-
-    /// Permits to take an upload in in wide batches.
-    pub(crate) fn wide_uploads(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.wide_uploads)
+        Attended::new(&self.tasks, work).await
     }
 
     /// A task that ends with the registry.

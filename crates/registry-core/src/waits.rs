@@ -2,8 +2,7 @@
 //!
 //! A request's work is done under [`measure`]; the stores say with [`for_database`] and
 //! [`for_storage`] what of it is waiting, wherever it happens, so that no call has to pass the sums
-//! on. Calls count whole, also a write that goes on while more of a body comes in. What is done on a
-//! task of its own counts if that task joins.
+//! on. Calls count whole. What is done on a task of its own does not count, but the wait for it may.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -40,12 +39,6 @@ pub async fn measure<F: Future>(work: F) -> (F::Output, Waits) {
         storage: total(&sums.storage),
     };
     (output, waits)
-}
-
-/// Work for another task, which counts for the request that it is made in.
-pub(crate) fn joins<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    let sums = SUMS.try_with(Arc::clone).unwrap_or_default();
-    SUMS.scope(sums, work)
 }
 
 /// Waits for the metadata database.
@@ -97,17 +90,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_task_counts_if_it_joins() {
+    async fn another_task_does_not_count() {
         let tasks = TaskTracker::new();
         let ((), waits) = measure(async {
-            let joined = tasks.spawn(joins(for_storage(sleep(LONG))));
-            let beside = tasks.spawn(for_database(sleep(LONG)));
-            joined.await.unwrap();
-            beside.await.unwrap();
+            tasks.spawn(for_database(sleep(LONG))).await.unwrap();
         })
         .await;
-        assert!(waits.storage >= LONG, "{waits:?}");
-        assert_eq!(waits.database, Duration::ZERO);
+        assert_eq!(waits, Waits::default());
     }
 
     #[tokio::test]

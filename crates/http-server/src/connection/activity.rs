@@ -28,14 +28,19 @@ pub(crate) struct Activity {
     opened: Instant,
     in_flight: AtomicU32,
     last_progress: AtomicU64,
+    read_since_head: AtomicU64,
+    unanswered: AtomicU64,
     head_since: AtomicU64,
     stalled_since: AtomicU64,
     unread: AtomicBool,
 }
 
-/// The bytes of a few frames that carry nothing of a response: pings, settings,
+/// The bytes of a few frames that answer nothing and carry nothing of a response: settings,
 /// updates of windows.
-const UPKEEP: usize = 64;
+const UPKEEP: u64 = 64;
+
+/// A request's body is large from so many bytes on: most requests have ended before.
+const LARGE_BODY: u64 = 256 * 1024;
 
 impl Activity {
     /// A connection that has just been accepted: its first head counts from now.
@@ -44,6 +49,8 @@ impl Activity {
             opened,
             in_flight: AtomicU32::new(0),
             last_progress: AtomicU64::new(1),
+            read_since_head: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
             head_since: AtomicU64::new(1),
             stalled_since: AtomicU64::new(0),
             unread: AtomicBool::new(false),
@@ -64,8 +71,11 @@ impl Activity {
         }
     }
 
-    /// Bytes came in. With no request in flight they are the beginning of one.
-    pub(super) fn bytes_read(&self) {
+    /// So many bytes came in. With no request in flight they are the beginning of one.
+    pub(super) fn bytes_read(&self, count: usize) {
+        self.read_since_head
+            .fetch_add(count as u64, Ordering::Relaxed);
+        self.unanswered.fetch_add(count as u64, Ordering::Relaxed);
         if self.in_flight.load(Ordering::Relaxed) == 0
             && self.head_since.load(Ordering::Relaxed) == 0
         {
@@ -73,10 +83,14 @@ impl Activity {
         }
     }
 
-    /// So many bytes went out. That is progress where they had to wait, or are more than the frames
-    /// by which HTTP/2 keeps itself going: a client that does no more than ping is idle.
+    /// So many bytes went out. That is progress where they had to wait, or are more than came in and
+    /// the frames by which HTTP/2 keeps itself going: a client that does no more than ping is idle.
     pub(super) fn bytes_written(&self, count: usize) {
-        if self.is_write_blocked() || count > UPKEEP {
+        let (count, unanswered) = (count as u64, self.unanswered.load(Ordering::Relaxed));
+        let beyond = count.saturating_sub(unanswered);
+        self.unanswered
+            .store(unanswered.saturating_sub(count), Ordering::Relaxed);
+        if self.is_write_blocked() || beyond > UPKEEP {
             self.last_progress.store(self.now(), Ordering::Relaxed);
             self.stalled_since.store(0, Ordering::Relaxed);
         }
@@ -97,12 +111,20 @@ impl Activity {
     /// A head is complete and its request begins.
     pub(super) fn request_began(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.read_since_head.store(0, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the request in flight has turned out to bring a large body.
+    pub(super) fn takes_large_body(&self) -> bool {
+        self.read_since_head.load(Ordering::Relaxed) >= LARGE_BODY
+            && self.in_flight.load(Ordering::Relaxed) != 0
     }
 
     /// A response is complete, or there will be none.
     pub(crate) fn request_ended(&self) {
         self.last_progress.store(self.now(), Ordering::Relaxed);
+        self.unanswered.store(0, Ordering::Relaxed);
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -142,7 +164,7 @@ mod tests {
         assert_eq!(activity.phase(), Phase::Head(start));
 
         tokio::time::advance(second).await;
-        activity.bytes_read();
+        activity.bytes_read(1);
         assert_eq!(
             activity.phase(),
             Phase::Head(start),
@@ -150,7 +172,7 @@ mod tests {
         );
 
         activity.request_began();
-        activity.bytes_read();
+        activity.bytes_read(1);
         assert_eq!(activity.phase(), Phase::Busy);
 
         activity.write_blocked();
@@ -163,14 +185,16 @@ mod tests {
         activity.request_ended();
         assert_eq!(activity.phase(), Phase::Idle(start + 2 * second));
         tokio::time::advance(second).await;
-        activity.bytes_read();
+        activity.bytes_read(1);
         tokio::time::advance(second).await;
-        activity.bytes_read();
+        activity.bytes_read(1);
         assert_eq!(activity.phase(), Phase::Head(start + 3 * second));
+        let upkeep = usize::try_from(UPKEEP).unwrap();
+        activity.bytes_read(998);
         activity.no_head();
-        activity.bytes_written(UPKEEP);
+        activity.bytes_written(1000 + upkeep);
         assert_eq!(activity.phase(), Phase::Idle(start + 2 * second));
-        activity.bytes_written(UPKEEP + 1);
+        activity.bytes_written(1 + upkeep);
         assert_eq!(activity.phase(), Phase::Idle(start + 4 * second));
     }
 }

@@ -17,11 +17,13 @@ use hyper::{
     service::{HttpService, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 use super::{
     ConnectionContext,
     delivery::deliver,
     patience::{Over, Patience},
+    place::{Departure, Place},
     service::respond,
     stream::{ConnectionStream, Protocol},
 };
@@ -118,7 +120,54 @@ pub(super) async fn drive(
     run(connection, protocol, &context).await;
 }
 
-async fn run<S>(mut connection: HttpConnection<S>, protocol: Protocol, context: &ConnectionContext)
+/// Runs a connection, now here, now there, to its end.
+async fn run<S>(
+    mut connection: HttpConnection<S>,
+    protocol: Protocol,
+    context: &Arc<ConnectionContext>,
+) where
+    S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible> + Unpin + Send + 'static,
+    S::Future: Send + 'static,
+{
+    while let Departure::ToOwnThread(permit) =
+        run_at(Place::Runtime, &mut connection, protocol, context).await
+    {
+        let Some(returned) = run_on_own_thread(connection, protocol, context, permit).await else {
+            return;
+        };
+        connection = returned;
+    }
+}
+
+/// Gives the connection back if it has not ended.
+async fn run_on_own_thread<S>(
+    mut connection: HttpConnection<S>,
+    protocol: Protocol,
+    context: &Arc<ConnectionContext>,
+    permit: OwnedSemaphorePermit,
+) -> Option<HttpConnection<S>>
+where
+    S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible> + Unpin + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let (runtime, context) = (Handle::current(), Arc::clone(context));
+    let thread = spawn_blocking(move || {
+        let running = run_at(Place::OwnThread, &mut connection, protocol, &context);
+        let departure = runtime.block_on(running);
+        drop(permit);
+        matches!(departure, Departure::ToRuntime).then_some(connection)
+    });
+    // A panic has been reported, and has ended the connection as it would have elsewhere.
+    thread.await.ok().flatten()
+}
+
+/// Runs a connection at one place, until it ends or moves to another.
+async fn run_at<S>(
+    place: Place,
+    connection: &mut HttpConnection<S>,
+    protocol: Protocol,
+    context: &ConnectionContext,
+) -> Departure
 where
     S: HttpService<Incoming, ResBody = ObservedBody, Error = Infallible> + Unpin,
     S::Future: Send + 'static,
@@ -141,23 +190,26 @@ where
         }
         loop {
             if stage == Stage::WindingDown && aborting.as_mut().poll(task).is_ready() {
-                return Poll::Ready(());
+                return Poll::Ready(Departure::Ended);
             }
             if let Poll::Ready(result) = connection.poll(task) {
                 report(result, context);
-                return Poll::Ready(());
+                return Poll::Ready(Departure::Ended);
             }
             match patience.poll_over(task) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    let departure = place.departure(protocol, context);
+                    return departure.map_or(Poll::Pending, Poll::Ready);
+                }
                 Poll::Ready(Over::Idle) => {
                     stage = Stage::WindingDown;
                     connection.wind_down();
                 }
-                Poll::Ready(Over::Misbehaving) => return Poll::Ready(()),
+                Poll::Ready(Over::Misbehaving) => return Poll::Ready(Departure::Ended),
             }
         }
     })
-    .await;
+    .await
 }
 
 /// How far a connection has come.

@@ -4,6 +4,7 @@ mod activity;
 mod delivery;
 mod driver;
 mod patience;
+mod place;
 mod service;
 mod stream;
 

@@ -156,8 +156,9 @@ impl AsyncRead for ConnectionStream {
             Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         })?;
-        if buffer.filled().len() > before {
-            this.context.activity().bytes_read();
+        let count = buffer.filled().len() - before;
+        if count > 0 {
+            this.context.activity().bytes_read(count);
         }
         Poll::Ready(Ok(()))
     }

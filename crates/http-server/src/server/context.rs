@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::lifecycle::Lifecycle;
 use crate::{
     application::Application, config::ServerConfig, metrics::HttpMetrics, request::RequestIdSource,
@@ -15,6 +17,10 @@ pub(crate) enum AccessLog {
     Omitted,
 }
 
+/// How many connections of a server may have a thread of their own at a time, of those that the
+/// runtime has for blocking work. The others take in their bodies on the runtime's own threads.
+pub const OWN_THREADS: usize = 64;
+
 /// What all connections of a server share.
 pub(crate) struct ServerContext {
     config: ServerConfig,
@@ -23,6 +29,7 @@ pub(crate) struct ServerContext {
     access_log: AccessLog,
     lifecycle: Arc<Lifecycle>,
     request_ids: RequestIdSource,
+    own_threads: Arc<Semaphore>,
 }
 
 impl ServerContext {
@@ -40,6 +47,7 @@ impl ServerContext {
             access_log,
             lifecycle,
             request_ids: RequestIdSource::new(),
+            own_threads: Arc::new(Semaphore::new(OWN_THREADS)),
         }
     }
 
@@ -65,6 +73,11 @@ impl ServerContext {
 
     pub(crate) fn request_ids(&self) -> &RequestIdSource {
         &self.request_ids
+    }
+
+    /// A permit to have a thread, if there is one left.
+    pub(crate) fn own_thread(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.own_threads).try_acquire_owned().ok()
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     tls::Certificates,
 };
 use accept::Door;
+pub use context::OWN_THREADS;
 pub(crate) use context::{AccessLog, ServerContext};
 pub use error::ServerError;
 use lifecycle::{AbortOnDrop, Lifecycle};

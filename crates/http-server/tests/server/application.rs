@@ -1,6 +1,12 @@
 //! The application the tests serve: one path for each thing a server can be made to do.
 
-use std::{fs::File, io::Write, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::Write,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +33,44 @@ impl TestApplication {
             gate: Arc::new(Semaphore::new(0)),
             arrived: Arc::new(Semaphore::new(0)),
         }
+    }
+}
+
+/// Bytes of a body to `/block` that say "arrived".
+pub(crate) const ARRIVED: usize = 300 * 1024;
+/// Bytes of a body to `/block` from which on its thread waits.
+pub(crate) const BLOCKS: usize = 600 * 1024;
+
+impl TestApplication {
+    /// Takes a body in as an upload does that writes to a slow disk: in the middle of it, it holds
+    /// its thread until the gate opens.
+    async fn block(&self, body: RequestBody) -> Response<ResponseBody> {
+        let mut stream = body.into_stream();
+        let (mut before, mut count) = (0, 0);
+        while let Some(chunk) = stream.next().await {
+            count += chunk.unwrap().len();
+            if (before..count).contains(&ARRIVED) {
+                self.arrived.add_permits(1);
+            }
+            if (before..count).contains(&BLOCKS) && !self.hold_thread() {
+                return status(StatusCode::GATEWAY_TIMEOUT);
+            }
+            before = count;
+        }
+        text(count.to_string())
+    }
+
+    /// Whether the gate opened.
+    fn hold_thread(&self) -> bool {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < patience {
+            if let Ok(permit) = self.gate.try_acquire() {
+                permit.forget();
+                return true;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        false
     }
 }
 
@@ -66,6 +110,7 @@ impl Application for TestApplication {
                 self.gate.acquire().await.unwrap().forget();
                 text("waited")
             }
+            "/block" => self.block(body).await,
             "/panic" => panic!("the kettle is empty"),
             "/origin" => origin(&parts.extensions),
             "/file" => file(number(), number()),

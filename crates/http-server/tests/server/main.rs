@@ -26,6 +26,8 @@ mod malformed;
 #[cfg(test)]
 mod observation;
 #[cfg(test)]
+mod place;
+#[cfg(test)]
 mod stalls;
 #[cfg(test)]
 mod tls;

@@ -75,13 +75,20 @@ async fn pings_keep_no_idle_connection_open() {
     let server = RunningServer::start(ServerConfig {
         idle_timeout: SOON,
         header_timeout: SOON,
+        http2: Http2Config {
+            ping_interval: Duration::from_hours(1),
+            ..Http2Config::default()
+        },
         ..ServerConfig::default()
     })
     .await;
     let mut client = FrameClient::open(&server, 1).await;
     assert!(client.get(1, "/hello").await);
-    // Until the connection takes no more of them.
-    while client.send(PING, 0, 0, &[7; 8]).await && client.next().await.is_some() {}
+    within(async {
+        // Until the connection takes no more of them.
+        while client.send(PING, 0, 0, &[7; 8]).await && client.next().await.is_some() {}
+    })
+    .await;
     server.stop().await;
 }
 

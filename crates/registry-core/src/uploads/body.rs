@@ -6,7 +6,6 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use oci_types::ContentRange;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{BodyError, RegistryError};
 
@@ -15,15 +14,11 @@ pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send
 
 /// Bodies up to this length are taken into memory whole and stored in one step.
 pub(super) const SMALL: u64 = 256 * 1024;
-/// How much is hashed and written at a time. Two batches of each running upload are in memory:
-/// one on its way to the disk, one on its way from the client.
-const BATCH: usize = 128 * 1024;
-/// What an upload keeps in memory, in bytes: its batches, and as much again in the connection.
-pub(super) const BODY_BUFFERS: u64 = 4 * BATCH as u64;
-/// The same for as many uploads as may have [`WIDE_UPLOADS`]: fewer changes of threads a byte.
-const WIDE_BATCH: usize = 1024 * 1024;
-/// How many uploads at once may take wide batches, so that memory grows slowly with the others.
-pub(crate) const WIDE_UPLOADS: usize = 2;
+/// How much is hashed and written at a time: so little that it stays in a core's own cache from the
+/// socket to the file, and enough that a call of the kernel costs little a byte.
+const BATCH: usize = 512 * 1024;
+/// What an upload keeps in memory, in bytes: a batch, and half as much in the connection.
+pub(super) const BODY_BUFFERS: u64 = BATCH as u64 * 3 / 2;
 /// Slices of a body shorter than this are gathered, so that a client who sends single bytes
 /// cannot pin a receive buffer with each.
 const SHORT: usize = 4 * 1024;
@@ -73,11 +68,10 @@ impl UploadBody {
         Ok(batch.finish())
     }
 
-    pub(super) fn into_batches(self, width: Option<OwnedSemaphorePermit>) -> Batches {
+    pub(super) fn into_batches(self) -> Batches {
         Batches {
             stream: Some(self.stream),
             error: None,
-            width,
         }
     }
 }
@@ -117,7 +111,6 @@ impl Chunk {
 pub(super) struct Batches {
     stream: Option<BodyStream>,
     error: Option<BodyError>,
-    width: Option<OwnedSemaphorePermit>,
 }
 
 impl Batches {
@@ -127,13 +120,8 @@ impl Batches {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let size = if self.width.is_some() {
-            WIDE_BATCH
-        } else {
-            BATCH
-        };
         let mut batch = Batch::default();
-        while batch.length < size
+        while batch.length < BATCH
             && let Some(stream) = &mut self.stream
         {
             match stream.next().await {
@@ -198,7 +186,7 @@ mod tests {
             }
             parts.push(rest.split_to(length.min(rest.len())));
         }
-        let mut batches = UploadBody::whole(parts).into_batches(None);
+        let mut batches = UploadBody::whole(parts).into_batches();
         let mut got = Vec::new();
         loop {
             let batch = batches.next().await.unwrap();

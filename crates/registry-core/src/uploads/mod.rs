@@ -25,7 +25,6 @@ use std::time::Duration;
 use oci_types::Digest;
 use tokio::time::{Instant, sleep};
 
-pub(crate) use body::WIDE_UPLOADS;
 pub use body::{BodyStream, Chunk, UploadBody};
 pub use open::{OpenUpload, UploadOpened};
 

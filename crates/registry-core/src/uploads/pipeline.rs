@@ -1,19 +1,20 @@
 //! The path of bytes into an upload session: read, hash, write, make durable.
 //!
-//! While one batch is hashed on one thread and written on another, the next is read
-//! from the client. Every [`CHECKPOINT`] bytes a flush runs beside the following
-//! writes and is recorded when it ends, so that a client who loses its connection
-//! resumes near the end and the last flush has little to do. The lease is renewed
-//! beside all that while the request lives.
+//! A batch is read, hashed and written on one thread, so that its bytes come out of memory
+//! once; the kernel takes what is written to the disk meanwhile. Every [`CHECKPOINT`] bytes a
+//! flush runs beside the hashing of what follows and is recorded when it ends, so that a client
+//! who loses its connection resumes near the end and the last flush has little to do. The
+//! lease is renewed beside all that while the request lives.
 
 use blob_hash::{HashState, Hasher};
 use bytes::Bytes;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::body::{BODY_BUFFERS, UploadBody};
 use crate::buffers::Room;
 use crate::error::{BodyError, RegistryError};
+use crate::in_place;
 use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload};
 use crate::registry::Registry;
 use crate::waits;
@@ -108,30 +109,20 @@ impl Pipeline {
     }
 
     async fn take_batches(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
-        let width = self.registry.wide_uploads().try_acquire_owned().ok();
-        let mut batches = body.into_batches(width);
-        let mut batch = match batches.next().await {
-            Ok(batch) => batch,
-            Err(error) => return Ok(Intake::Broken(error)),
-        };
-        while !batch.is_empty() {
-            // A store that fails ends this at once, however slowly the client goes on.
-            let read = async { Ok(batches.next().await) };
-            let ((), next) = tokio::try_join!(self.store(batch), read)?;
-            match next {
-                Ok(next) => batch = next,
+        let mut batches = body.into_batches();
+        loop {
+            match batches.next().await {
+                Ok(batch) if batch.is_empty() => return Ok(Intake::Complete),
+                Ok(batch) => self.store(batch).await?,
                 Err(error) => return Ok(Intake::Broken(error)),
             }
         }
-        Ok(Intake::Complete)
     }
 
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), RegistryError> {
         self.check(&batch)?;
-        let hashing = spawn_hash(self.hasher.clone(), batch.clone());
-        let (hasher, written) = tokio::join!(hashing, self.writer.write(batch));
-        written?;
-        self.hasher = hasher?;
+        hash(&mut self.hasher, &batch);
+        self.writer.write(batch).await?;
         if self.record == Record::Progress && self.written() - self.recorded >= CHECKPOINT {
             self.begin_checkpoint().await?;
         }
@@ -221,20 +212,15 @@ pub(super) fn held(hold: LeaseHold) -> Result<(), RegistryError> {
     }
 }
 
-/// Hashes beside everything else; short batches cost less here than a change of threads.
-async fn spawn_hash(mut hasher: Hasher, batch: Vec<Bytes>) -> Result<Hasher, RegistryError> {
-    const INLINE: usize = 16 * 1024;
+/// Short batches are hashed sooner than other tasks could be left to another thread.
+fn hash(hasher: &mut Hasher, batch: &[Bytes]) {
+    const SHORT: usize = 16 * 1024;
     let length: usize = batch.iter().map(Bytes::len).sum();
-    let work = move || {
-        for bytes in &batch {
-            hasher.update(bytes);
-        }
-        hasher
-    };
-    if length <= INLINE {
-        Ok(work())
+    let mut work = || batch.iter().for_each(|bytes| hasher.update(bytes));
+    if length <= SHORT {
+        work();
     } else {
-        Ok(spawn_blocking(work).await?)
+        in_place(work);
     }
 }
 
