@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// Work that is done where it is awaited, so that its bytes stay with one thread, and that goes on as a task of its own
 /// if nobody awaits it any more.
@@ -17,6 +17,8 @@ where
     work: Option<Pin<Box<F>>>,
     tasks: TaskTracker,
     runtime: Handle,
+    /// Until then it counts as one of `tasks`, too.
+    _counted: TaskTrackerToken,
 }
 
 impl<F> Attended<F>
@@ -28,6 +30,7 @@ where
         Self {
             work: Some(Box::pin(work)),
             tasks: tasks.clone(),
+            _counted: tasks.token(),
             runtime: Handle::current(),
         }
     }

@@ -3,11 +3,11 @@
 pub mod access;
 mod attended;
 mod blobs;
+mod blocking;
 mod buffers;
 mod catalog;
 pub mod change;
 mod error;
-mod in_place;
 pub mod jobs;
 mod manifests;
 pub mod ports;
@@ -20,9 +20,9 @@ pub mod testing;
 mod uploads;
 pub mod waits;
 
+pub use blocking::blocking;
 pub use buffers::{DEFAULT_BUFFERS, Room};
 pub use error::{BodyError, RegistryError};
-pub use in_place::in_place;
 pub use manifests::{ManifestPut, ManifestReceipt};
 pub use precondition::{EntityTags, Precondition};
 pub use registry::{Registry, Settings};

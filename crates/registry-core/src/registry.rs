@@ -80,11 +80,11 @@ impl Registry {
 
     /// Runs a write to its end, also if the client goes away meanwhile: what it sent so far is
     /// recorded and its lease is given up at once, not after a time-out.
-    pub(crate) async fn to_completion<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
-    ) -> Result<T, RegistryError> {
-        Attended::new(&self.tasks, work).await
+    pub(crate) fn to_completion<F>(&self, work: F) -> Attended<F>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Attended::new(&self.tasks, work)
     }
 
     /// A task that ends with the registry.

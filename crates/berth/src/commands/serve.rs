@@ -27,8 +27,8 @@ use crate::version::{COMMIT, VERSION};
 use crate::{allocator, metrics, open_files, telemetry};
 
 /// Threads for file calls that block. Each holds a stack, so their number bounds memory; more would not make a disk
-/// faster. The database has its own, and so have large uploads.
-const FILE_THREADS: usize = 64;
+/// faster. The database and large uploads have their own.
+const BLOCKING_THREADS: usize = 64;
 
 /// The stack of a thread. Nothing here recurses.
 const STACK_SIZE: usize = 1024 * 1024;
@@ -56,7 +56,7 @@ pub(crate) fn run(sources: &Sources) -> Result<(), Failure> {
 fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(FILE_THREADS + http_server::OWN_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
         .thread_stack_size(STACK_SIZE)
         .thread_name("berth")
         .build()

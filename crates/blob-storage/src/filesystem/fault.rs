@@ -1,4 +1,4 @@
-//! What the system's errors mean to the port, and the way to the blocking pool.
+//! What the system's errors mean to the port, and where calls that wait for the disk are made.
 
 use std::io;
 
@@ -32,7 +32,7 @@ pub(super) fn path_fault(path: &str, error: impl Into<io::Error>) -> BlobStoreEr
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BlobStoreError> + Send + 'static,
 ) -> Result<T, BlobStoreError> {
-    match tokio::task::spawn_blocking(work).await {
+    match registry_core::blocking(work).await {
         Ok(result) => result,
         Err(panic_or_shutdown) => Err(BlobStoreError::Failed(io::Error::other(panic_or_shutdown))),
     }
@@ -40,6 +40,8 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+
     use super::*;
 
     #[test]
@@ -77,7 +79,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_on_the_blocking_pool_is_a_fault() {
-        let panicked = blocking::<()>(|| panic!("on purpose")).await;
+        let mut task = JoinSet::new();
+        task.spawn(blocking::<()>(|| panic!("on purpose")));
+        let panicked = task.join_next().await.unwrap().unwrap();
         assert!(
             matches!(panicked, Err(BlobStoreError::Failed(_))),
             "{panicked:?}"

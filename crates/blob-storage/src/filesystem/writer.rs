@@ -1,9 +1,9 @@
 //! Appending to the file of an upload session.
 //!
-//! Batches are written where they are; only a flush, which waits for the disk, goes to the
-//! blocking pool. A writer holds its key's lock. After a failure it does nothing more: how much
-//! of a batch got through is not known, and a second `fdatasync` after a failed one would
-//! report success for bytes that are lost.
+//! Everything that touches the disk runs on the blocking pool and holds the key's lock
+//! until it ended, even if the request it works for is gone. After a failure a writer
+//! does nothing more: how much of a batch got through is not known, and a second
+//! `fdatasync` after a failed one would report success for bytes that are lost.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use registry_core::in_place;
 use registry_core::ports::{BlobStoreError, BlobWriter, Flush, StorageKey};
 use rustix::io::Errno;
 
@@ -23,11 +22,16 @@ use crate::key;
 /// Appends to one file.
 #[derive(Debug)]
 pub(super) struct FileWriter {
-    file: Arc<File>,
-    tree: Arc<Tree>,
+    session: Arc<Session>,
     durability: Arc<Mutex<Durability>>,
     /// Where the next batch goes; `None` after a write that did not come to a good end.
     offset: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Session {
+    file: Arc<File>,
+    tree: Arc<Tree>,
     _lock: KeyLock,
 }
 
@@ -74,11 +78,13 @@ impl FileWriter {
             Durability::NameDurable
         };
         Ok(Self {
-            file: Arc::new(file),
-            tree,
+            session: Arc::new(Session {
+                file: Arc::new(file),
+                tree,
+                _lock: lock,
+            }),
             durability: Arc::new(Mutex::new(durability)),
             offset: Some(committed),
-            _lock: lock,
         })
     }
 }
@@ -87,13 +93,22 @@ impl FileWriter {
 impl BlobWriter for FileWriter {
     async fn write(&mut self, batch: Vec<Bytes>) -> Result<(), BlobStoreError> {
         let offset = self.offset.take().ok_or_else(failed_before)?;
-        let written = in_place(|| write_at(&self.file, offset, &batch)).map_err(fault)?;
-        self.offset = Some(offset + written);
+        let session = Arc::clone(&self.session);
+        let written = blocking(move || {
+            let written = write_at(&session.file, offset, &batch);
+            // The lock is to be free when the file is at rest, not when these bytes are freed.
+            drop(session);
+            written.map_err(fault)
+        });
+        self.offset = Some(offset + written.await?);
         Ok(())
     }
 
     fn flush(&self) -> Flush {
-        let (file, tree) = (Arc::clone(&self.file), Arc::clone(&self.tree));
+        let (file, tree) = (
+            Arc::clone(&self.session.file),
+            Arc::clone(&self.session.tree),
+        );
         let durability = Arc::clone(&self.durability);
         Box::pin(blocking(move || flush(&file, &tree, &durability)))
     }

@@ -1,6 +1,6 @@
 //! What a connection is doing, as far as its time-outs are concerned. The stream and the requests
-//! note what happens; the driver asks how long that may go on. Noting is a store or two, so that
-//! no timer is touched for a request.
+//! note what happens; the driver asks how long that may go on. Noting touches a few atomics and
+//! never a timer.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},

@@ -7,6 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    thread,
 };
 
 use http::Request;
@@ -17,7 +18,10 @@ use hyper::{
     service::{HttpService, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, task::spawn_blocking};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, oneshot},
+};
 
 use super::{
     ConnectionContext,
@@ -141,7 +145,7 @@ async fn run<S>(
 
 /// Gives the connection back if it has not ended.
 async fn run_on_own_thread<S>(
-    mut connection: HttpConnection<S>,
+    connection: HttpConnection<S>,
     protocol: Protocol,
     context: &Arc<ConnectionContext>,
     permit: OwnedSemaphorePermit,
@@ -151,14 +155,30 @@ where
     S::Future: Send + 'static,
 {
     let (runtime, context) = (Handle::current(), Arc::clone(context));
-    let thread = spawn_blocking(move || {
-        let running = run_at(Place::OwnThread, &mut connection, protocol, &context);
-        let departure = runtime.block_on(running);
+    let (give, given) = oneshot::channel();
+    let (back, returned) = oneshot::channel();
+    let serve = move || {
+        // It is blocked on and no task: what tells the application that it may block its thread.
+        let departed = runtime.block_on(async move {
+            let mut connection: HttpConnection<S> = given.await.ok()?;
+            match run_at(Place::OwnThread, &mut connection, protocol, &context).await {
+                Departure::ToRuntime => Some(connection),
+                Departure::ToOwnThread(_) | Departure::Ended => None,
+            }
+        });
+        let _unless_the_runtime_ended = back.send(departed);
         drop(permit);
-        matches!(departure, Departure::ToRuntime).then_some(connection)
-    });
+    };
+    if let Err(error) = thread::Builder::new()
+        .name("upload".to_owned())
+        .spawn(serve)
+    {
+        tracing::debug!(%error, "start a thread for a large body");
+        return Some(connection);
+    }
+    let _unless_it_panicked = give.send(connection);
     // A panic has been reported, and has ended the connection as it would have elsewhere.
-    thread.await.ok().flatten()
+    returned.await.ok().flatten()
 }
 
 /// Runs a connection at one place, until it ends or moves to another.

@@ -17,8 +17,8 @@ pub(crate) enum AccessLog {
     Omitted,
 }
 
-/// How many connections of a server may have a thread of their own at a time, of those that the
-/// runtime has for blocking work. The others take in their bodies on the runtime's own threads.
+/// How many connections of a server may have a thread of their own at a time. The others stay where
+/// they are.
 pub const OWN_THREADS: usize = 64;
 
 /// What all connections of a server share.

@@ -16,9 +16,10 @@ pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send
 pub(super) const SMALL: u64 = 256 * 1024;
 /// How much is hashed and written at a time: so little that it stays in a core's own cache from the
 /// socket to the file, and enough that a call of the kernel costs little a byte.
-const BATCH: usize = 512 * 1024;
-/// What an upload keeps in memory, in bytes: a batch, and half as much in the connection.
-pub(super) const BODY_BUFFERS: u64 = BATCH as u64 * 3 / 2;
+const BATCH: usize = 256 * 1024;
+/// What an upload keeps in memory, in bytes: a batch, and as much again, because its slices can
+/// pin buffers that they fill by half, and for what the connection reads meanwhile.
+pub(super) const BODY_BUFFERS: u64 = 2 * BATCH as u64;
 /// Slices of a body shorter than this are gathered, so that a client who sends single bytes
 /// cannot pin a receive buffer with each.
 const SHORT: usize = 4 * 1024;

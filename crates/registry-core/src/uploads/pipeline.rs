@@ -1,10 +1,10 @@
 //! The path of bytes into an upload session: read, hash, write, make durable.
 //!
-//! A batch is read, hashed and written on one thread, so that its bytes come out of memory
-//! once; the kernel takes what is written to the disk meanwhile. Every [`CHECKPOINT`] bytes a
-//! flush runs beside the hashing of what follows and is recorded when it ends, so that a client
-//! who loses its connection resumes near the end and the last flush has little to do. The
-//! lease is renewed beside all that while the request lives.
+//! On a thread of its own an upload reads, hashes and writes one batch after the other, so that
+//! no byte changes caches; on a runtime's thread two others hash and write beside each other.
+//! Every [`CHECKPOINT`] bytes a flush runs beside what follows and is recorded when it ends, so
+//! that a client who loses its connection resumes near the end and the last flush has little to
+//! do. The lease is renewed beside all that while the request lives.
 
 use blob_hash::{HashState, Hasher};
 use bytes::Bytes;
@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::body::{BODY_BUFFERS, UploadBody};
+use crate::blocking::blocking;
 use crate::buffers::Room;
 use crate::error::{BodyError, RegistryError};
-use crate::in_place;
 use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload};
 use crate::registry::Registry;
 use crate::waits;
@@ -111,7 +111,11 @@ impl Pipeline {
     async fn take_batches(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
         let mut batches = body.into_batches();
         loop {
-            match batches.next().await {
+            let batch = tokio::select! {
+                () = self.lost.cancelled() => return Err(RegistryError::UploadUnknown),
+                batch = batches.next() => batch,
+            };
+            match batch {
                 Ok(batch) if batch.is_empty() => return Ok(Intake::Complete),
                 Ok(batch) => self.store(batch).await?,
                 Err(error) => return Ok(Intake::Broken(error)),
@@ -121,8 +125,10 @@ impl Pipeline {
 
     async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), RegistryError> {
         self.check(&batch)?;
-        hash(&mut self.hasher, &batch);
-        self.writer.write(batch).await?;
+        let hashing = hash(self.hasher.clone(), batch.clone());
+        let (hasher, written) = tokio::join!(hashing, self.writer.write(batch));
+        written?;
+        self.hasher = hasher?;
         if self.record == Record::Progress && self.written() - self.recorded >= CHECKPOINT {
             self.begin_checkpoint().await?;
         }
@@ -130,9 +136,6 @@ impl Pipeline {
     }
 
     fn check(&self, batch: &[Bytes]) -> Result<(), RegistryError> {
-        if self.lost.is_cancelled() {
-            return Err(RegistryError::UploadUnknown);
-        }
         let length = self.written() + batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
         if self.end.is_some_and(|end| length > end) {
             return Err(RegistryError::ChunkLengthMismatch);
@@ -212,15 +215,20 @@ pub(super) fn held(hold: LeaseHold) -> Result<(), RegistryError> {
     }
 }
 
-/// Short batches are hashed sooner than other tasks could be left to another thread.
-fn hash(hasher: &mut Hasher, batch: &[Bytes]) {
+/// Short batches cost less here than a change of threads.
+async fn hash(mut hasher: Hasher, batch: Vec<Bytes>) -> Result<Hasher, RegistryError> {
     const SHORT: usize = 16 * 1024;
     let length: usize = batch.iter().map(Bytes::len).sum();
-    let mut work = || batch.iter().for_each(|bytes| hasher.update(bytes));
+    let work = move || {
+        for bytes in &batch {
+            hasher.update(bytes);
+        }
+        hasher
+    };
     if length <= SHORT {
-        work();
+        Ok(work())
     } else {
-        in_place(work);
+        Ok(blocking(work).await?)
     }
 }
 
