@@ -23,12 +23,12 @@ pub(super) enum Phase {
 }
 
 /// Notes about one connection. Times are milliseconds after `opened`; 0 means "not now".
+/// `unanswered` are the bytes that came in since a request began or ended, less those that went out.
 #[derive(Debug)]
 pub(crate) struct Activity {
     opened: Instant,
     in_flight: AtomicU32,
     last_progress: AtomicU64,
-    read_since_head: AtomicU64,
     unanswered: AtomicU64,
     head_since: AtomicU64,
     stalled_since: AtomicU64,
@@ -49,7 +49,6 @@ impl Activity {
             opened,
             in_flight: AtomicU32::new(0),
             last_progress: AtomicU64::new(1),
-            read_since_head: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),
             head_since: AtomicU64::new(1),
             stalled_since: AtomicU64::new(0),
@@ -73,8 +72,6 @@ impl Activity {
 
     /// So many bytes came in. With no request in flight they are the beginning of one.
     pub(super) fn bytes_read(&self, count: usize) {
-        self.read_since_head
-            .fetch_add(count as u64, Ordering::Relaxed);
         self.unanswered.fetch_add(count as u64, Ordering::Relaxed);
         if self.in_flight.load(Ordering::Relaxed) == 0
             && self.head_since.load(Ordering::Relaxed) == 0
@@ -111,13 +108,13 @@ impl Activity {
     /// A head is complete and its request begins.
     pub(super) fn request_began(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.read_since_head.store(0, Ordering::Relaxed);
+        self.unanswered.store(0, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
     }
 
     /// Whether the request in flight has turned out to bring a large body.
     pub(super) fn takes_large_body(&self) -> bool {
-        self.read_since_head.load(Ordering::Relaxed) >= LARGE_BODY
+        self.unanswered.load(Ordering::Relaxed) >= LARGE_BODY
             && self.in_flight.load(Ordering::Relaxed) != 0
     }
 

@@ -170,7 +170,7 @@ where
         drop(permit);
     };
     if let Err(error) = thread::Builder::new()
-        .name("upload".to_owned())
+        .name("large-body".to_owned())
         .spawn(serve)
     {
         tracing::debug!(%error, "start a thread for a large body");

@@ -24,17 +24,12 @@ async fn begin_large(server: &RunningServer, path: &str) -> Client<TcpStream> {
     client
 }
 
-async fn begin_blocking(server: &RunningServer) -> Client<TcpStream> {
-    let mut client = begin_large(server, "/block").await;
-    server.until_arrived().await;
-    client.send(vec![7; BLOCKS - ARRIVED]).await;
-    client
-}
-
 #[tokio::test]
 async fn a_large_body_that_blocks_its_thread_holds_up_no_other_request() {
     let server = RunningServer::start(ServerConfig::default()).await;
-    let mut client = begin_blocking(&server).await;
+    let mut client = begin_large(&server, "/block").await;
+    server.until_arrived().await;
+    client.send(vec![7; BLOCKS - ARRIVED]).await;
     let mut other = server.connect().await;
     for _ in 0..20 {
         assert_eq!(other.get("/hello").await.text(), "hello");

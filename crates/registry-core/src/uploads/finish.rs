@@ -14,6 +14,7 @@ use super::body::{Chunk, UploadBody};
 use super::open::check_digest;
 use super::pipeline::{Intake, Pipeline, Record, held};
 use crate::access::PushAccess;
+use crate::blocking::blocking;
 use crate::change::Guard;
 use crate::error::RegistryError;
 use crate::ports::{
@@ -258,7 +259,7 @@ impl Registry {
         let mut again = Hasher::new(algorithm);
         while let Some(bytes) = waits::for_storage(stream.next()).await {
             let bytes = bytes.map_err(BlobStoreError::Failed)?;
-            again = tokio::task::spawn_blocking(move || {
+            again = blocking(move || {
                 again.update(&bytes);
                 again
             })
