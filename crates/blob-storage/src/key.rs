@@ -13,7 +13,8 @@
 //!         └── <key>        published: complete, durable, never written again
 //! ```
 //!
-//! Paths are relative to `DIR` and made of these parts only, never of a client's text.
+//! Paths are relative to `DIR` and made of these parts only, never of a client's text. A session has one
+//! object here, since a late holder is kept out by a lock: fences are in no name.
 
 use registry_core::ports::StorageKey;
 
@@ -26,22 +27,22 @@ pub(crate) const BLOBS: &str = "blobs";
 
 /// The name of an object in the directory it lies in.
 pub(crate) fn name(key: StorageKey) -> String {
-    key.0.hyphenated().to_string()
+    key.session.hyphenated().to_string()
 }
 
 /// Where an unpublished object lies.
 pub(crate) fn upload(key: StorageKey) -> String {
-    format!("{UPLOADS}/{}", key.0.hyphenated())
+    format!("{UPLOADS}/{}", key.session.hyphenated())
 }
 
 /// Where a published object lies.
 pub(crate) fn blob(key: StorageKey) -> String {
-    format!("{}/{}", blob_directory(key), key.0.hyphenated())
+    format!("{}/{}", blob_directory(key), key.session.hyphenated())
 }
 
 /// The directory a published object lies in.
 pub(crate) fn blob_directory(key: StorageKey) -> String {
-    let [.., last] = *key.0.as_bytes();
+    let [.., last] = *key.session.as_bytes();
     format!("{BLOBS}/{}", fan_out(last))
 }
 
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn paths_follow_the_drawing() {
-        let key = StorageKey("0198c0de-0000-7abc-8def-0123456789Ab".parse().unwrap());
+        let key = StorageKey::of("0198c0de-0000-7abc-8def-0123456789Ab".parse().unwrap());
         assert_eq!(name(key), "0198c0de-0000-7abc-8def-0123456789ab");
         assert_eq!(upload(key), "uploads/0198c0de-0000-7abc-8def-0123456789ab");
         assert_eq!(blob_directory(key), "blobs/ab");
@@ -74,7 +75,7 @@ mod tests {
         for last in 0..=u8::MAX {
             let mut bytes = [0; 16];
             bytes[15] = last;
-            let directory = blob_directory(StorageKey(uuid::Uuid::from_bytes(bytes)));
+            let directory = blob_directory(StorageKey::of(uuid::Uuid::from_bytes(bytes)));
             assert_eq!(
                 directory,
                 format!("blobs/{}", directories[usize::from(last)])

@@ -20,7 +20,8 @@ use oci_types::{Algorithm, Digest, Reference, RepositoryName};
 use registry_core::change::{Actor, Change, Guard};
 use registry_core::ports::{
     BlobKind, BlobReference, Clock, FinishedUpload, Lease, ManifestStore as _, MissingReferences,
-    NewManifest, NewUpload, StorageKey, Timestamp, UploadId, UploadStart, UploadStore as _,
+    NewManifest, NewUpload, Published, StorageKey, Timestamp, UploadId, UploadStart,
+    UploadStore as _,
 };
 use uuid::Uuid;
 
@@ -190,12 +191,12 @@ async fn commit(metadata: &SqliteMetadata, manifest: NewManifest) {
 
 async fn store(metadata: &SqliteMetadata, content: &str) {
     let (digest, size) = (digest_of(content), content.len() as u64);
-    let id = UploadId(Uuid::new_v4());
+    let (id, object) = (UploadId(Uuid::new_v4()), Uuid::now_v7());
     let upload = NewUpload {
         id,
         repository: repository(),
         algorithm: Algorithm::Sha256,
-        storage_key: StorageKey(Uuid::now_v7()),
+        object,
         start: UploadStart::Finalizing { digest, size },
     };
     metadata.create_upload(&change(), upload).await.unwrap();
@@ -203,6 +204,10 @@ async fn store(metadata: &SqliteMetadata, content: &str) {
         lease: Lease { id, fence: 1 },
         digest,
         size,
+        published: Published {
+            key: StorageKey::of(object),
+            leftovers: false,
+        },
     };
     metadata
         .finalize_upload(&change(), Guard::open(), finished)

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use blob_hash::HashState;
+use bytes::Bytes;
 use oci_types::{Algorithm, Digest, MediaType};
 use registry_core::ports::{MetadataError, StorageKey};
 use uuid::Uuid;
@@ -64,7 +65,17 @@ pub(crate) fn size(number: i64) -> Parsed<u64> {
 }
 
 pub(crate) fn storage_key(bytes: &[u8]) -> Parsed<StorageKey> {
-    Ok(StorageKey(Uuid::from_slice(bytes)?))
+    Ok(StorageKey::from_bytes(bytes)?)
+}
+
+/// The session of an object, as the blob store knows it.
+pub(crate) fn object(bytes: &[u8]) -> Parsed<Uuid> {
+    Ok(Uuid::from_slice(bytes)?)
+}
+
+/// A column that only whoever wrote it can read.
+pub(crate) fn opaque(row: &Row, column: usize) -> Result<Bytes, MetadataError> {
+    value::<&[u8]>(row, column).map(Bytes::copy_from_slice)
 }
 
 pub(crate) fn algorithm(number: i64) -> Parsed<Algorithm> {

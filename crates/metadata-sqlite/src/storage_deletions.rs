@@ -1,43 +1,63 @@
 //! Tombstones: objects that wait to be deleted.
 
 use async_trait::async_trait;
-use registry_core::ports::{MetadataError, StorageDeletions, StorageKey, Tombstone};
+use registry_core::ports::{Leftovers, MetadataError, StorageDeletions, StorageKey};
+use serde_json::json;
 
 use crate::SqliteMetadata;
-use crate::rows::{hex, json_array, parsed, storage_key};
+use crate::rows::{hex, object, opaque, optional, parsed, size};
 use crate::statement::{Statement, statement};
+use crate::value::Row;
 use crate::writer::Effect;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&DUE, &FORGET];
 
 static DUE: Statement = statement!(
     "storage_deletion_due",
-    "SELECT storage_key FROM storage_deletions WHERE not_before <= $1 ORDER BY not_before LIMIT $2"
+    "SELECT storage_key, fence, keep, state FROM storage_deletions
+     WHERE not_before <= $1 ORDER BY not_before LIMIT $2"
 );
 
+// By all that says how much is to go: one that asks for more meanwhile stays.
 static FORGET: Statement = statement!(
     "storage_deletion_forget",
-    "DELETE FROM storage_deletions WHERE storage_key IN (SELECT unhex(value) FROM json_each($1))"
+    "DELETE FROM storage_deletions WHERE (storage_key, fence, ifnull(keep, -1)) IN (
+        SELECT unhex(value ->> 0), value ->> 1, ifnull(value ->> 2, -1) FROM json_each($1)
+     )"
 );
 
 #[async_trait]
 impl StorageDeletions for SqliteMetadata {
-    async fn due_deletions(&self, limit: u32) -> Result<Vec<Tombstone>, MetadataError> {
+    async fn due_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError> {
         let rows = self
             .readers
             .rows(DUE.bind(self.now().0).bind(limit))
             .await?;
-        let tombstone =
-            |row| parsed(row, 0, storage_key).map(|storage_key| Tombstone { storage_key });
-        rows.iter().map(tombstone).collect()
+        rows.iter().map(leftovers).collect()
     }
 
-    async fn forget_deletions(&self, keys: &[StorageKey]) -> Result<(), MetadataError> {
-        let keys = json_array(keys.iter().map(|key| hex(key.0.as_bytes())));
+    async fn forget_deletions(&self, gone: &[Leftovers]) -> Result<(), MetadataError> {
+        let one = |gone: &Leftovers| json!([session(gone), gone.key.fence, gone.keep]);
+        let gone = serde_json::Value::Array(gone.iter().map(one).collect()).to_string();
         self.writer
             .run(Effect::Keep, |transaction| {
-                transaction.run(&FORGET.bind(keys)).map(drop)
+                transaction.run(&FORGET.bind(gone)).map(drop)
             })
             .await
     }
+}
+
+fn session(leftovers: &Leftovers) -> String {
+    hex(leftovers.key.session.as_bytes())
+}
+
+fn leftovers(row: &Row) -> Result<Leftovers, MetadataError> {
+    Ok(Leftovers {
+        key: StorageKey {
+            session: parsed(row, 0, object)?,
+            fence: parsed(row, 1, size)?,
+        },
+        keep: optional(row, 2, size)?,
+        state: opaque(row, 3)?,
+    })
 }

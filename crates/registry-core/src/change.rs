@@ -59,6 +59,11 @@ impl<S> Guard<S> {
         Self(Some(Arc::new(check)))
     }
 
+    /// Whether everything passes, so that an engine need not look first.
+    pub const fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Judges the state found inside the transaction.
     pub fn check(&self, state: &S) -> Result<(), Refusal> {
         self.0.as_ref().map_or(Ok(()), |check| check(state))

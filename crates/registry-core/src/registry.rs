@@ -12,6 +12,7 @@ use crate::attended::Attended;
 use crate::buffers::{Buffers, DEFAULT_BUFFERS, Room};
 use crate::error::RegistryError;
 use crate::ports::{BlobStore, Metadata, MissingReferences};
+use crate::redirects::Redirects;
 
 /// What an operator decides about the use cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct Registry {
     pub(crate) metadata: Arc<dyn Metadata>,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) settings: Settings,
+    pub(crate) redirects: Option<Redirects>,
     tasks: TaskTracker,
     buffers: Buffers,
 }
@@ -43,6 +45,7 @@ impl Registry {
             metadata,
             blobs,
             settings,
+            redirects: None,
             tasks: TaskTracker::new(),
             buffers: Buffers::new(DEFAULT_BUFFERS),
         }
@@ -53,6 +56,15 @@ impl Registry {
     pub fn with_buffers(self, bytes: u64) -> Self {
         Self {
             buffers: Buffers::new(bytes),
+            ..self
+        }
+    }
+
+    /// The same, but sending clients to the blob store for what `redirects` allows.
+    #[must_use]
+    pub fn with_redirects(self, redirects: Redirects) -> Self {
+        Self {
+            redirects: Some(redirects),
             ..self
         }
     }

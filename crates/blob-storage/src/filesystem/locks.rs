@@ -67,8 +67,8 @@ mod tests {
 
     use super::*;
 
-    const KEY: StorageKey = StorageKey(Uuid::from_u128(1));
-    const OTHER: StorageKey = StorageKey(Uuid::from_u128(2));
+    const KEY: StorageKey = StorageKey::of(Uuid::from_u128(1));
+    const OTHER: StorageKey = StorageKey::of(Uuid::from_u128(2));
 
     #[tokio::test]
     async fn a_key_has_one_holder_and_others_do_not_wait() {

@@ -24,7 +24,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use registry_core::ports::{
-    BlobStore, BlobStoreError, BlobWriter, ByteStream, Location, StorageKey,
+    BlobStore, BlobStoreError, BlobWriter, Leftovers, Location, Part, Published, StorageKey,
+    Timestamp, Unfinished, UploadObject,
 };
 use tokio::sync::Mutex;
 
@@ -84,43 +85,60 @@ impl FreeSpace {
     }
 }
 
+/// A session has one object here.
+fn only(key: StorageKey) -> StorageKey {
+    StorageKey::of(key.session)
+}
+
+fn published(key: StorageKey) -> Published {
+    Published {
+        key,
+        leftovers: false,
+    }
+}
+
 #[async_trait]
 impl BlobStore for FilesystemBlobStore {
+    /// Waits while another writer of this process holds the object.
     async fn append(
         &self,
-        key: StorageKey,
-        committed: u64,
+        object: &UploadObject,
+        _length: Option<u64>,
     ) -> Result<Box<dyn BlobWriter>, BlobStoreError> {
+        let (key, committed) = (only(object.key), object.committed);
         let lock = self.locks.lock(key).await;
         let tree = Arc::clone(&self.tree);
         let writer = blocking(move || FileWriter::open(tree, lock, key, committed)).await?;
         Ok(Box::new(writer))
     }
 
-    async fn read_unpublished(
+    async fn publish(
         &self,
-        key: StorageKey,
-        length: u64,
-    ) -> Result<ByteStream, BlobStoreError> {
-        read::read_unpublished(Arc::clone(&self.tree), key, length).await
-    }
-
-    async fn publish(&self, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
+        object: &UploadObject,
+        _parts: Vec<Part>,
+    ) -> Result<Published, BlobStoreError> {
+        let (key, size) = (only(object.key), object.committed);
         let lock = self.locks.lock(key).await;
         let tree = Arc::clone(&self.tree);
         blocking(move || {
             let _lock = lock;
-            publish::publish(&tree, key, size)
+            publish::publish(&tree, key, size).map(|()| published(key))
         })
         .await
     }
 
-    async fn put(&self, key: StorageKey, bytes: Vec<Bytes>) -> Result<(), BlobStoreError> {
+    async fn put(
+        &self,
+        object: &UploadObject,
+        bytes: Vec<Bytes>,
+        _sha256: Option<[u8; 32]>,
+    ) -> Result<Published, BlobStoreError> {
+        let key = only(object.key);
         let lock = self.locks.lock(key).await;
         let tree = Arc::clone(&self.tree);
         blocking(move || {
             let _lock = lock;
-            publish::put(&tree, key, &bytes)
+            publish::put(&tree, key, &bytes).map(|()| published(key))
         })
         .await
     }
@@ -134,9 +152,26 @@ impl BlobStore for FilesystemBlobStore {
         read::open(&self.tree, key, size, range).await
     }
 
-    async fn delete(&self, keys: &[StorageKey]) -> Result<Vec<StorageKey>, BlobStoreError> {
-        let (tree, keys) = (Arc::clone(&self.tree), keys.to_vec());
-        blocking(move || removal::delete(&tree, &keys)).await
+    fn redirect_host(&self) -> Option<&str> {
+        None
+    }
+
+    async fn redirect(&self, _key: StorageKey) -> Result<Option<String>, BlobStoreError> {
+        Ok(None)
+    }
+
+    async fn delete(&self, leftovers: &[Leftovers]) -> Result<Vec<Leftovers>, BlobStoreError> {
+        let (tree, leftovers) = (Arc::clone(&self.tree), leftovers.to_vec());
+        blocking(move || removal::delete(&tree, leftovers)).await
+    }
+
+    /// Nothing: every file of a session has the session's name.
+    async fn unfinished(&self, _before: Timestamp) -> Result<Vec<Unfinished>, BlobStoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn take_back(&self, _unfinished: &[Unfinished]) -> Result<(), BlobStoreError> {
+        Ok(())
     }
 
     async fn probe(&self) -> Result<(), BlobStoreError> {

@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use registry_core::ports::{BlobStoreError, StorageKey};
+use registry_core::ports::{BlobStoreError, Leftovers, StorageKey};
 
 use super::tree::Tree;
 use crate::key;
 
 /// Deletes what it can. An error only if that is nothing.
-pub(super) fn delete(tree: &Tree, keys: &[StorageKey]) -> Result<Vec<StorageKey>, BlobStoreError> {
+pub(super) fn delete(
+    tree: &Tree,
+    leftovers: Vec<Leftovers>,
+) -> Result<Vec<Leftovers>, BlobStoreError> {
     let mut removal = Removal::default();
-    for &key in keys {
-        match removal.unlink(tree, key) {
-            Ok(()) => removal.gone.push(key),
+    for object in leftovers {
+        match removal.unlink(tree, &object) {
+            Ok(()) => removal.gone.push(object),
             Err(error) => removal.fail(error),
         }
     }
@@ -26,14 +29,19 @@ pub(super) fn delete(tree: &Tree, keys: &[StorageKey]) -> Result<Vec<StorageKey>
 
 #[derive(Default)]
 struct Removal {
-    gone: Vec<StorageKey>,
+    gone: Vec<Leftovers>,
     /// Directories that changed, and the keys whose removal is not durable before they are.
     changed: BTreeMap<String, Vec<StorageKey>>,
     fault: Option<BlobStoreError>,
 }
 
 impl Removal {
-    fn unlink(&mut self, tree: &Tree, key: StorageKey) -> Result<(), BlobStoreError> {
+    fn unlink(&mut self, tree: &Tree, object: &Leftovers) -> Result<(), BlobStoreError> {
+        if object.keep.is_some() {
+            // The one object there is.
+            return Ok(());
+        }
+        let key = StorageKey::of(object.key.session);
         for directory in [key::UPLOADS.to_owned(), key::blob_directory(key)] {
             tree.unlink(&directory, &key::name(key))?;
             // Even if it was gone before: perhaps by a deletion that did not come to its end.
@@ -45,7 +53,8 @@ impl Removal {
     fn sync(&mut self, tree: &Tree) {
         for (directory, keys) in std::mem::take(&mut self.changed) {
             if let Err(error) = tree.sync(&directory) {
-                self.gone.retain(|key| !keys.contains(key));
+                self.gone
+                    .retain(|object| !keys.contains(&StorageKey::of(object.key.session)));
                 self.fail(error);
             }
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use registry_core::ports::{BlobStoreError, BlobWriter, Flush, StorageKey};
+use registry_core::ports::{BlobStoreError, BlobWriter, Flush, StorageKey, Stored};
 use rustix::io::Errno;
 
 use super::fault::{blocking, fault};
@@ -19,13 +19,17 @@ use super::locks::KeyLock;
 use super::tree::{Access, Tree, length};
 use crate::key;
 
+/// How many bytes are written before a flush is begun.
+const FLUSH: u64 = 32 * 1024 * 1024;
+
 /// Appends to one file.
 #[derive(Debug)]
 pub(super) struct FileWriter {
     session: Arc<Session>,
     durability: Arc<Mutex<Durability>>,
-    /// Where the next batch goes; `None` after a write that did not come to a good end.
-    offset: Option<u64>,
+    /// Where the next batch goes, and whether the last one came to a good end.
+    offset: u64,
+    sound: bool,
 }
 
 #[derive(Debug)]
@@ -84,34 +88,52 @@ impl FileWriter {
                 _lock: lock,
             }),
             durability: Arc::new(Mutex::new(durability)),
-            offset: Some(committed),
+            offset: committed,
+            sound: true,
         })
     }
 }
 
 #[async_trait]
 impl BlobWriter for FileWriter {
+    fn flush_at(&self) -> u64 {
+        (self.offset / FLUSH + 1) * FLUSH
+    }
+
     async fn write(&mut self, batch: Vec<Bytes>) -> Result<(), BlobStoreError> {
-        let offset = self.offset.take().ok_or_else(failed_before)?;
-        let session = Arc::clone(&self.session);
+        if !std::mem::take(&mut self.sound) {
+            return Err(failed_before());
+        }
+        let (session, offset) = (Arc::clone(&self.session), self.offset);
         let written = blocking(move || {
             let written = write_at(&session.file, offset, &batch);
             // The lock is to be free when the file is at rest, not when these bytes are freed.
             drop(session);
             written.map_err(fault)
         });
-        self.offset = Some(offset + written.await?);
+        self.offset += written.await?;
+        self.sound = true;
         Ok(())
     }
 
-    fn flush(&self) -> Flush {
+    fn flush(&mut self) -> Flush {
         let (file, tree) = (
             Arc::clone(&self.session.file),
             Arc::clone(&self.session.tree),
         );
         let durability = Arc::clone(&self.durability);
-        Box::pin(blocking(move || flush(&file, &tree, &durability)))
+        Box::pin(async move {
+            blocking(move || flush(&file, &tree, &durability)).await?;
+            Ok(Stored::default())
+        })
     }
+
+    async fn close(&mut self, _more: bool) -> Result<Stored, BlobStoreError> {
+        self.flush().await
+    }
+
+    /// The next writer cuts off whatever lies beyond the recorded offset.
+    async fn abandon(&mut self) {}
 }
 
 fn flush(file: &File, tree: &Tree, durability: &Mutex<Durability>) -> Result<(), BlobStoreError> {

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts};
 use registry_core::ports::{
-    BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey,
+    BlobStore, BlobStoreError, BlobWriter, Flush, Leftovers, Location, Part, Published, StorageKey,
+    Stored, Timestamp, Unfinished, UploadObject,
 };
 use registry_core::waits;
 
@@ -52,11 +53,14 @@ struct Actions {
     append: Action,
     write: Action,
     flush: Action,
-    read_unpublished: Action,
+    close: Action,
     publish: Action,
     put: Action,
     open: Action,
+    redirect: Action,
     delete: Action,
+    unfinished: Action,
+    take_back: Action,
     probe: Action,
 }
 
@@ -95,11 +99,14 @@ impl Actions {
             append: action("append")?,
             write: action("write")?,
             flush: action("flush")?,
-            read_unpublished: action("read_unpublished")?,
+            close: action("close")?,
             publish: action("publish")?,
             put: action("put")?,
             open: action("open")?,
+            redirect: action("redirect")?,
             delete: action("delete")?,
+            unfinished: action("unfinished")?,
+            take_back: action("take_back")?,
             probe: action("probe")?,
         })
     }
@@ -126,38 +133,34 @@ impl Action {
 impl<S: BlobStore> BlobStore for MeasuredBlobStore<S> {
     async fn append(
         &self,
-        key: StorageKey,
-        committed: u64,
+        object: &UploadObject,
+        length: Option<u64>,
     ) -> Result<Box<dyn BlobWriter>, BlobStoreError> {
-        let writer = self
-            .actions
-            .append
-            .measure(self.store.append(key, committed))
-            .await?;
+        let appended = self.store.append(object, length);
+        let writer = self.actions.append.measure(appended).await?;
         Ok(Box::new(MeasuredBlobWriter {
             writer,
             actions: Arc::clone(&self.actions),
         }))
     }
 
-    async fn read_unpublished(
+    async fn publish(
         &self,
-        key: StorageKey,
-        length: u64,
-    ) -> Result<ByteStream, BlobStoreError> {
-        let opened = self.store.read_unpublished(key, length);
-        self.actions.read_unpublished.measure(opened).await
+        object: &UploadObject,
+        parts: Vec<Part>,
+    ) -> Result<Published, BlobStoreError> {
+        let published = self.store.publish(object, parts);
+        self.actions.publish.measure(published).await
     }
 
-    async fn publish(&self, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
-        self.actions
-            .publish
-            .measure(self.store.publish(key, size))
-            .await
-    }
-
-    async fn put(&self, key: StorageKey, bytes: Vec<Bytes>) -> Result<(), BlobStoreError> {
-        self.actions.put.measure(self.store.put(key, bytes)).await
+    async fn put(
+        &self,
+        object: &UploadObject,
+        bytes: Vec<Bytes>,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<Published, BlobStoreError> {
+        let put = self.store.put(object, bytes, sha256);
+        self.actions.put.measure(put).await
     }
 
     async fn open(
@@ -166,14 +169,32 @@ impl<S: BlobStore> BlobStore for MeasuredBlobStore<S> {
         size: u64,
         range: Range<u64>,
     ) -> Result<Location, BlobStoreError> {
-        self.actions
-            .open
-            .measure(self.store.open(key, size, range))
-            .await
+        let opened = self.store.open(key, size, range);
+        self.actions.open.measure(opened).await
     }
 
-    async fn delete(&self, keys: &[StorageKey]) -> Result<Vec<StorageKey>, BlobStoreError> {
-        self.actions.delete.measure(self.store.delete(keys)).await
+    fn redirect_host(&self) -> Option<&str> {
+        self.store.redirect_host()
+    }
+
+    async fn redirect(&self, key: StorageKey) -> Result<Option<String>, BlobStoreError> {
+        let signed = self.store.redirect(key);
+        self.actions.redirect.measure(signed).await
+    }
+
+    async fn delete(&self, leftovers: &[Leftovers]) -> Result<Vec<Leftovers>, BlobStoreError> {
+        let deleted = self.store.delete(leftovers);
+        self.actions.delete.measure(deleted).await
+    }
+
+    async fn unfinished(&self, before: Timestamp) -> Result<Vec<Unfinished>, BlobStoreError> {
+        let found = self.store.unfinished(before);
+        self.actions.unfinished.measure(found).await
+    }
+
+    async fn take_back(&self, unfinished: &[Unfinished]) -> Result<(), BlobStoreError> {
+        let taken = self.store.take_back(unfinished);
+        self.actions.take_back.measure(taken).await
     }
 
     async fn probe(&self) -> Result<(), BlobStoreError> {
@@ -190,12 +211,24 @@ struct MeasuredBlobWriter {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl BlobWriter for MeasuredBlobWriter {
+    fn flush_at(&self) -> u64 {
+        self.writer.flush_at()
+    }
+
     async fn write(&mut self, batch: Vec<Bytes>) -> Result<(), BlobStoreError> {
         self.actions.write.measure(self.writer.write(batch)).await
     }
 
-    fn flush(&self) -> Flush {
+    fn flush(&mut self) -> Flush {
         let (flush, actions) = (self.writer.flush(), Arc::clone(&self.actions));
         Box::pin(async move { actions.flush.measure(flush).await })
+    }
+
+    async fn close(&mut self, more: bool) -> Result<Stored, BlobStoreError> {
+        self.actions.close.measure(self.writer.close(more)).await
+    }
+
+    async fn abandon(&mut self) {
+        waits::for_storage(self.writer.abandon()).await;
     }
 }

@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use blob_storage::StorageUrl;
 use registry_core::ports::BlobStore;
 use tempfile::TempDir;
 
 async fn fresh() -> (Arc<dyn BlobStore>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let url = StorageUrl::File(directory.path().join("storage"));
-    (
-        blob_storage::open(&url, &prometheus::Registry::new())
-            .await
-            .unwrap(),
-        directory,
-    )
+    let path = directory.path().join("storage");
+    let store = blob_storage::open_directory(&path, &prometheus::Registry::new()).await;
+    (store.unwrap(), directory)
 }
 
 registry_core::blob_store_contract!(fresh);

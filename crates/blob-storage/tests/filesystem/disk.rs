@@ -12,7 +12,7 @@ use bytes::Bytes;
 use registry_core::ports::{BlobStore, BlobStoreError, Location};
 use tempfile::TempDir;
 
-use crate::store::{new_key, open, session};
+use crate::store::{left, new_key, object, open, session};
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap()
@@ -73,13 +73,17 @@ async fn a_full_disk_loses_nothing_acknowledged() {
     let blobs = open(directory.path()).await.unwrap();
     let before = new_key();
     blobs
-        .put(before, vec![Bytes::from_static(b"before")])
+        .put(
+            &object(before, 0),
+            vec![Bytes::from_static(b"before")],
+            None,
+        )
         .await
         .unwrap();
 
     // A session that outgrows the disk in the middle of a batch.
     let key = session(&*blobs, b"begun.").await;
-    let mut writer = blobs.append(key, 6).await.unwrap();
+    let mut writer = blobs.append(&object(key, 6), None).await.unwrap();
     let huge = Bytes::from(vec![7; 2 << 20]);
     let full = writer.write(vec![huge.clone()]).await;
     assert!(matches!(full, Err(BlobStoreError::Full(_))), "{full:?}");
@@ -90,7 +94,9 @@ async fn a_full_disk_loses_nothing_acknowledged() {
     );
     drop(writer);
 
-    let refused = blobs.put(new_key(), vec![Bytes::from_static(b"x")]).await;
+    let refused = blobs
+        .put(&object(new_key(), 0), vec![Bytes::from_static(b"x")], None)
+        .await;
     assert!(
         matches!(refused, Err(BlobStoreError::Full(_))),
         "{refused:?}"
@@ -102,16 +108,16 @@ async fn a_full_disk_loses_nothing_acknowledged() {
     assert_eq!(uploads.count(), 1, "what could not be put is gone");
 
     // What was acknowledged is there, and publishing it makes the room free again.
-    blobs.publish(key, 6).await.unwrap();
+    blobs.publish(&object(key, 6), Vec::new()).await.unwrap();
     assert_eq!(read(&*blobs, key).await, b"begun.");
     blobs.probe().await.unwrap();
-    let refused = blobs.put(new_key(), vec![huge]).await;
+    let refused = blobs.put(&object(new_key(), 0), vec![huge], None).await;
     assert!(
         matches!(refused, Err(BlobStoreError::Full(_))),
         "{refused:?}"
     );
     blobs
-        .put(new_key(), vec![Bytes::from_static(b"x")])
+        .put(&object(new_key(), 0), vec![Bytes::from_static(b"x")], None)
         .await
         .unwrap();
 }
@@ -130,7 +136,7 @@ async fn a_read_only_disk_is_denied_and_still_read() {
     let blobs = open(&storage).await.unwrap();
     let (kept, begun) = (new_key(), session(&*blobs, b"begun.").await);
     blobs
-        .put(kept, vec![Bytes::from_static(b"before")])
+        .put(&object(kept, 0), vec![Bytes::from_static(b"before")], None)
         .await
         .unwrap();
     drop(blobs);
@@ -146,11 +152,14 @@ async fn a_read_only_disk_is_denied_and_still_read() {
     );
 
     let denied = [
-        blobs.append(new_key(), 0).await.map(drop),
-        blobs.append(begun, 6).await.map(drop),
-        blobs.put(new_key(), vec![Bytes::from_static(b"x")]).await,
-        blobs.publish(begun, 6).await,
-        blobs.delete(&[kept]).await.map(drop),
+        blobs.append(&object(new_key(), 0), None).await.map(drop),
+        blobs.append(&object(begun, 6), None).await.map(drop),
+        blobs
+            .put(&object(new_key(), 0), vec![Bytes::from_static(b"x")], None)
+            .await
+            .map(drop),
+        blobs.publish(&object(begun, 6), Vec::new()).await.map(drop),
+        blobs.delete(&[left(kept)]).await.map(drop),
         blobs.probe().await,
     ];
     for result in denied {

@@ -11,7 +11,7 @@ use registry_core::ports::{BlobStoreError, StorageKey};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tokio::time::timeout;
 
-use crate::store::{TestStore, new_key, session};
+use crate::store::{TestStore, left, new_key, object, session};
 
 /// Waiting on a FIFO takes for ever; nothing here takes a minute.
 const FOR_EVER: Duration = Duration::from_mins(1);
@@ -30,10 +30,10 @@ async fn assert_refused<T: Debug>(
 /// All that can be done to a session whose file is not what it was.
 async fn assert_session_refused(store: &TestStore, key: StorageKey) {
     let bytes = || vec![Bytes::from_static(b"intruder")];
-    assert_refused("append", store.blobs.append(key, 1)).await;
-    assert_refused("append from 0", store.blobs.append(key, 0)).await;
-    assert_refused("publish", store.blobs.publish(key, 6)).await;
-    assert_refused("put", store.blobs.put(key, bytes())).await;
+    assert_refused("append", store.blobs.append(&object(key, 1), None)).await;
+    assert_refused("append from 0", store.blobs.append(&object(key, 0), None)).await;
+    assert_refused("publish", store.blobs.publish(&object(key, 6), Vec::new())).await;
+    assert_refused("put", store.blobs.put(&object(key, 0), bytes(), None)).await;
 }
 
 fn make_fifo(path: &Path) {
@@ -49,8 +49,6 @@ async fn a_symlink_for_a_session_leads_nowhere() {
         let key = new_key();
         symlink(target, store.upload(key)).unwrap();
         assert_session_refused(&store, key).await;
-        let read = store.blobs.read_unpublished(key, 6).await.map(drop);
-        assert!(matches!(read, Err(BlobStoreError::Foreign(_))), "{read:?}");
     }
     assert_eq!(fs::read(&victim).unwrap(), b"victim");
     assert!(!store.outside("absent").exists());
@@ -64,9 +62,14 @@ async fn a_symlink_for_a_blob_leads_nowhere() {
     let key = session(&*store.blobs, b"honest").await;
     symlink(&victim, store.blob(key)).unwrap();
     assert_refused("open", store.blobs.open(key, 6, 0..6)).await;
-    assert_refused("publish", store.blobs.publish(key, 6)).await;
-    let again = store.blobs.put(key, vec![Bytes::from_static(b"honest")]);
-    assert_refused("put", again).await;
+    assert_refused("publish", store.blobs.publish(&object(key, 6), Vec::new())).await;
+    assert_refused(
+        "put",
+        store
+            .blobs
+            .put(&object(key, 0), vec![Bytes::from_static(b"honest")], None),
+    )
+    .await;
     assert_eq!(fs::read(&victim).unwrap(), b"victim");
 }
 
@@ -76,19 +79,21 @@ async fn a_symlink_for_a_directory_leads_nowhere() {
     let outside = store.outside("outside");
     fs::create_dir(&outside).unwrap();
     let key = session(&*store.blobs, b"honest").await;
-    fs::write(outside.join(key.0.to_string()), "victim").unwrap();
+    fs::write(outside.join(key.session.to_string()), "victim").unwrap();
     fs::remove_dir(store.blob_directory(key)).unwrap();
     symlink(&outside, store.blob_directory(key)).unwrap();
     assert_refused("open", store.blobs.open(key, 6, 0..6)).await;
-    assert_refused("publish", store.blobs.publish(key, 6)).await;
+    assert_refused("publish", store.blobs.publish(&object(key, 6), Vec::new())).await;
     assert_refused(
         "put",
-        store.blobs.put(key, vec![Bytes::from_static(b"honest")]),
+        store
+            .blobs
+            .put(&object(key, 0), vec![Bytes::from_static(b"honest")], None),
     )
     .await;
-    assert_refused("delete", store.blobs.delete(&[key])).await;
+    assert_refused("delete", store.blobs.delete(&[left(key)])).await;
     assert_eq!(
-        fs::read(outside.join(key.0.to_string())).unwrap(),
+        fs::read(outside.join(key.session.to_string())).unwrap(),
         b"victim"
     );
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
@@ -103,7 +108,7 @@ async fn a_fifo_does_not_hang() {
     let key = session(&*store.blobs, b"honest").await;
     make_fifo(&store.blob(key));
     assert_refused("open", store.blobs.open(key, 6, 0..6)).await;
-    assert_refused("publish", store.blobs.publish(key, 6)).await;
+    assert_refused("publish", store.blobs.publish(&object(key, 6), Vec::new())).await;
 }
 
 #[tokio::test]
@@ -112,20 +117,25 @@ async fn a_directory_for_an_object_is_refused_and_left_alone() {
     let key = new_key();
     fs::create_dir(store.upload(key)).unwrap();
     assert_session_refused(&store, key).await;
-    assert_refused("delete", store.blobs.delete(&[key])).await;
+    assert_refused("delete", store.blobs.delete(&[left(key)])).await;
 
     let key = session(&*store.blobs, b"honest").await;
     fs::create_dir(store.blob(key)).unwrap();
     assert_refused("open", store.blobs.open(key, 6, 0..6)).await;
-    assert_refused("publish", store.blobs.publish(key, 6)).await;
+    assert_refused("publish", store.blobs.publish(&object(key, 6), Vec::new())).await;
     assert_refused(
         "put",
-        store.blobs.put(key, vec![Bytes::from_static(b"honest")]),
+        store
+            .blobs
+            .put(&object(key, 0), vec![Bytes::from_static(b"honest")], None),
     )
     .await;
     // One that cannot be deleted does not keep the others.
     let other = session(&*store.blobs, b"other").await;
-    assert_eq!(store.blobs.delete(&[key, other]).await.unwrap(), [other]);
+    assert_eq!(
+        store.blobs.delete(&[left(key), left(other)]).await.unwrap(),
+        [left(other)]
+    );
 }
 
 #[tokio::test]
@@ -147,7 +157,7 @@ async fn deleting_a_symlink_removes_the_symlink() {
     let key = new_key();
     symlink(&victim, store.upload(key)).unwrap();
     symlink(&victim, store.blob(key)).unwrap();
-    assert_eq!(store.blobs.delete(&[key]).await.unwrap(), [key]);
+    assert_eq!(store.blobs.delete(&[left(key)]).await.unwrap(), [left(key)]);
     assert!(fs::symlink_metadata(store.upload(key)).is_err());
     assert!(fs::symlink_metadata(store.blob(key)).is_err());
     assert_eq!(fs::read(&victim).unwrap(), b"victim");

@@ -6,5 +6,6 @@ mod contract;
 mod disk;
 mod faulty;
 mod foreign;
+mod locks;
 mod start;
 mod store;

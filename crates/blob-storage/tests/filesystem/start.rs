@@ -9,7 +9,7 @@ use blob_storage::StorageOpenError;
 use bytes::Bytes;
 use registry_core::ports::Location;
 
-use crate::store::{TestStore, new_key, open, session};
+use crate::store::{TestStore, new_key, object, open, session};
 
 /// Opens what must be refused; the sentence names the place.
 async fn refusal(directory: &Path) -> StorageOpenError {
@@ -72,11 +72,15 @@ async fn blobs_and_sessions_are_found_again() {
     let path = directory.path().join("storage");
     let published = new_key();
     blobs
-        .put(published, vec![Bytes::from_static(b"published")])
+        .put(
+            &object(published, 0),
+            vec![Bytes::from_static(b"published")],
+            None,
+        )
         .await
         .unwrap();
     let begun = session(&*blobs, b"begun").await;
-    let mut unflushed = blobs.append(begun, 5).await.unwrap();
+    let mut unflushed = blobs.append(&object(begun, 5), None).await.unwrap();
     unflushed
         .write(vec![Bytes::from_static(b" but not acknowledged")])
         .await
@@ -88,14 +92,14 @@ async fn blobs_and_sessions_are_found_again() {
         blobs.open(published, 9, 0..9).await.unwrap(),
         Location::File(_)
     ));
-    let mut writer = blobs.append(begun, 5).await.unwrap();
+    let mut writer = blobs.append(&object(begun, 5), None).await.unwrap();
     writer
         .write(vec![Bytes::from_static(b" and done")])
         .await
         .unwrap();
     writer.flush().await.unwrap();
     drop(writer);
-    blobs.publish(begun, 14).await.unwrap();
+    blobs.publish(&object(begun, 14), Vec::new()).await.unwrap();
     let Location::File(part) = blobs.open(begun, 14, 0..14).await.unwrap() else {
         panic!("a file");
     };
@@ -125,7 +129,7 @@ async fn a_directory_in_use_is_refused_until_it_is_free() {
         directory: _directory,
         ..
     } = store;
-    let writer = blobs.append(new_key(), 0).await.unwrap();
+    let writer = blobs.append(&object(new_key(), 0), None).await.unwrap();
     drop(blobs);
     assert!(
         matches!(refusal(&path).await, StorageOpenError::InUse(_)),
@@ -244,7 +248,11 @@ async fn symlinks_inside_are_refused_but_one_to_the_directory_is_fine() {
 async fn what_happens_is_measured() {
     let store = TestStore::new().await;
     let key = session(&*store.blobs, b"measured").await;
-    store.blobs.publish(key, 8).await.unwrap();
+    store
+        .blobs
+        .publish(&object(key, 8), Vec::new())
+        .await
+        .unwrap();
     store.blobs.open(key, 8, 0..8).await.unwrap();
     store.blobs.open(key, 9, 0..9).await.unwrap_err();
     let text = prometheus::TextEncoder::new()
@@ -253,7 +261,7 @@ async fn what_happens_is_measured() {
     for (action, count, errors) in [
         ("append", 1, 0),
         ("write", 1, 0),
-        ("flush", 1, 0),
+        ("close", 1, 0),
         ("publish", 1, 0),
         ("open", 2, 1),
     ] {

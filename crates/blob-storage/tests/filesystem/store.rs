@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use blob_storage::{StorageOpenError, StorageUrl};
+use blob_storage::StorageOpenError;
 use bytes::Bytes;
-use registry_core::ports::{BlobStore, StorageKey};
+use registry_core::ports::{BlobStore, Leftovers, StorageKey, UploadObject};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -17,16 +17,15 @@ pub(crate) struct TestStore {
 }
 
 pub(crate) async fn open(directory: &Path) -> Result<Arc<dyn BlobStore>, StorageOpenError> {
-    let url = StorageUrl::File(directory.to_owned());
-    blob_storage::open(&url, &prometheus::Registry::new()).await
+    blob_storage::open_directory(directory, &prometheus::Registry::new()).await
 }
 
 impl TestStore {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let metrics = prometheus::Registry::new();
-        let url = StorageUrl::File(directory.path().join("storage"));
-        let blobs = blob_storage::open(&url, &metrics).await.unwrap();
+        let path = directory.path().join("storage");
+        let blobs = blob_storage::open_directory(&path, &metrics).await.unwrap();
         Self {
             blobs,
             metrics,
@@ -44,27 +43,46 @@ impl TestStore {
     }
 
     pub(crate) fn upload(&self, key: StorageKey) -> PathBuf {
-        self.path().join("uploads").join(key.0.to_string())
+        self.path().join("uploads").join(key.session.to_string())
     }
 
     pub(crate) fn blob_directory(&self, key: StorageKey) -> PathBuf {
-        self.path().join("blobs").join(&key.0.to_string()[34..])
+        self.path()
+            .join("blobs")
+            .join(&key.session.to_string()[34..])
     }
 
     pub(crate) fn blob(&self, key: StorageKey) -> PathBuf {
-        self.blob_directory(key).join(key.0.to_string())
+        self.blob_directory(key).join(key.session.to_string())
     }
 }
 
 pub(crate) fn new_key() -> StorageKey {
-    StorageKey(Uuid::now_v7())
+    StorageKey::of(Uuid::now_v7())
+}
+
+/// A session of which so much is recorded.
+pub(crate) fn object(key: StorageKey, committed: u64) -> UploadObject {
+    UploadObject {
+        committed,
+        ..UploadObject::new(key)
+    }
+}
+
+/// Everything a session left.
+pub(crate) fn left(key: StorageKey) -> Leftovers {
+    Leftovers {
+        key,
+        keep: None,
+        state: Bytes::new(),
+    }
 }
 
 /// A session with these bytes in it, flushed.
 pub(crate) async fn session(blobs: &dyn BlobStore, bytes: &'static [u8]) -> StorageKey {
     let key = new_key();
-    let mut writer = blobs.append(key, 0).await.unwrap();
+    let mut writer = blobs.append(&object(key, 0), None).await.unwrap();
     writer.write(vec![Bytes::from_static(bytes)]).await.unwrap();
-    writer.flush().await.unwrap();
+    writer.close(true).await.unwrap();
     key
 }

@@ -2,10 +2,9 @@
 //! lost at the next step, and the object is deleted when late writers are gone.
 
 use oci_types::RepositoryName;
-use registry_core::ports::{Lifetimes, MetadataError, StorageKey, Timestamp, UploadId};
+use registry_core::ports::{Lifetimes, MetadataError, Timestamp, UploadId};
 
-use crate::rows::{hex, json_array, parsed, storage_key};
-use crate::statement::{Bound, Statement, statement};
+use crate::statement::{Bound, ResultSet, Statement, statement};
 use crate::writer::Transaction;
 
 /// Finished sessions forgotten at a time; they are small, and there are more of them.
@@ -13,8 +12,8 @@ const FINISHED: i64 = 10_000;
 
 pub(super) static CANCEL: Statement = statement!(
     "upload_cancel",
-    "INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT storage_key, $3 FROM uploads
+    "INSERT INTO storage_deletions (storage_key, fence, state, not_before)
+     SELECT storage_key, fence, object_state, $3 FROM uploads
      WHERE id = $1 AND state < 9
        AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
      ON CONFLICT DO NOTHING;
@@ -23,25 +22,25 @@ pub(super) static CANCEL: Statement = statement!(
        AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL);"
 );
 
-// A lease in force has moved expires_at, but a clock may have jumped.
+// A lease in force has moved expires_at, but a clock may have jumped. Both times the same are found:
+// the tombstones of those that end are written first.
 pub(super) static EXPIRE: Statement = statement!(
     "upload_expire",
     "DELETE FROM uploads WHERE id IN (
         SELECT id FROM uploads WHERE state = 9 AND expires_at <= $1 LIMIT $3
      );
-     DELETE FROM uploads WHERE id IN (
+     INSERT INTO storage_deletions (storage_key, fence, state, not_before)
+     SELECT storage_key, fence, object_state, $4 FROM uploads WHERE id IN (
         SELECT id FROM uploads
         WHERE state IN (0, 1) AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
         LIMIT $2
      )
-     RETURNING storage_key;"
-);
-
-pub(super) static BURY: Statement = statement!(
-    "upload_bury",
-    "INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT unhex(value), $2 FROM json_each($1) WHERE true
-     ON CONFLICT DO NOTHING"
+     ON CONFLICT DO NOTHING;
+     DELETE FROM uploads WHERE id IN (
+        SELECT id FROM uploads
+        WHERE state IN (0, 1) AND expires_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+        LIMIT $2
+     );"
 );
 
 pub(super) fn cancel(
@@ -62,20 +61,12 @@ pub(super) fn expire(
     now: Timestamp,
     lifetimes: &Lifetimes,
 ) -> Result<u64, MetadataError> {
-    let results = transaction.run(&EXPIRE.bind(now.0).bind(limit).bind(FINISHED))?;
-    let forgotten = results.first().map_or(0, |finished| finished.changes);
-    let rows = results
-        .last()
-        .map_or(&[][..], |ended| ended.rows.as_slice());
-    let keys = rows.iter().map(|row| parsed(row, 0, storage_key));
-    let keys = keys.collect::<Result<Vec<StorageKey>, _>>()?;
-    if !keys.is_empty() {
-        let parameter = json_array(keys.iter().map(|key| hex(key.0.as_bytes())));
-        transaction.run(
-            &BURY
-                .bind(parameter)
-                .bind(now.plus(lifetimes.tombstone_delay).0),
-        )?;
-    }
-    Ok(keys.len() as u64 + forgotten)
+    let expire = EXPIRE
+        .bind(now.0)
+        .bind(limit)
+        .bind(FINISHED)
+        .bind(now.plus(lifetimes.tombstone_delay).0);
+    let results = transaction.run(&expire)?;
+    let changes = |result: Option<&ResultSet>| result.map_or(0, |result| result.changes);
+    Ok(changes(results.first()) + changes(results.last()))
 }

@@ -10,12 +10,12 @@ use crate::rows::{signed, value};
 use crate::statement::{Statement, statement};
 use crate::writer::Transaction;
 
-/// It answers first: what is known of the blob, if the session is claimed for it by this holder.
+/// It answers first: what is known of the blob, if the session is this holder's and for no other blob.
 /// Then it writes, which is taken back if there was no such answer:
 ///
 /// 1. The session is done.
-/// 2. The blob exists; the bytes are this session's unless they were known, and then its own key
-///    is tombstoned.
+/// 2. The blob exists; the bytes are this session's unless they were known. What is not needed of
+///    what the session has stored is tombstoned.
 /// 3. The repository holds it.
 pub(super) static FINALIZE: Statement = statement!(
     "upload_finalize",
@@ -31,19 +31,19 @@ pub(super) static FINALIZE: Statement = statement!(
         EXISTS (SELECT 1 FROM blobs WHERE digest = $3)
      FROM uploads
      JOIN repositories ON repositories.id = uploads.repository_id AND repositories.deleted_at IS NULL
-     WHERE uploads.id = $1 AND uploads.fence = $2 AND uploads.state = 1 AND uploads.digest = $3
-       AND uploads.lease_until IS NOT NULL;
+     WHERE uploads.id = $1 AND uploads.fence = $2 AND uploads.lease_until IS NOT NULL
+       AND (uploads.state = 0 OR (uploads.state = 1 AND uploads.digest = $3));
 
-     UPDATE uploads SET state = 9, lease_until = NULL, hash_state = NULL, expires_at = $6 WHERE id = $1;
+     UPDATE uploads SET state = 9, digest = $3, size = $4, lease_until = NULL, hash_state = NULL, expires_at = $6
+     WHERE id = $1;
 
-     INSERT INTO blobs (digest, size, storage_key)
-     SELECT $3, $4, storage_key FROM uploads WHERE id = $1
+     INSERT INTO blobs (digest, size, storage_key) VALUES ($3, $4, $8)
      ON CONFLICT (digest) DO NOTHING;
 
-     INSERT INTO storage_deletions (storage_key, not_before)
-     SELECT storage_key, $7 FROM uploads WHERE id = $1 AND NOT EXISTS (
-        SELECT 1 FROM blobs WHERE digest = $3 AND storage_key = uploads.storage_key
-     )
+     INSERT INTO storage_deletions (storage_key, fence, keep, state, not_before)
+     SELECT uploads.storage_key, fence, CASE WHEN blobs.storage_key = $8 THEN $9 END, object_state, $7
+     FROM uploads JOIN blobs ON blobs.digest = $3
+     WHERE id = $1 AND (blobs.storage_key <> $8 OR $10)
      ON CONFLICT DO NOTHING;",
     link_blob!("(SELECT repository_id FROM uploads WHERE id = $1)")
 );
@@ -61,6 +61,7 @@ impl Job {
             lease,
             digest,
             size,
+            published,
         } = self.upload;
         let finalize = FINALIZE
             .bind(lease.id.0.as_bytes().as_slice())
@@ -69,7 +70,10 @@ impl Job {
             .bind(signed(size))
             .bind(self.now.plus(self.lifetimes.blob_link).0)
             .bind(self.now.plus(self.lifetimes.upload_done).0)
-            .bind(self.now.plus(self.lifetimes.tombstone_delay).0);
+            .bind(self.now.plus(self.lifetimes.tombstone_delay).0)
+            .bind(published.key.to_bytes())
+            .bind(signed(published.key.fence))
+            .bind(i64::from(published.leftovers));
         let results = transaction.run(&finalize)?;
         let Some(row) = results.first().and_then(|found| found.rows.first()) else {
             transaction.take_back();

@@ -1,16 +1,16 @@
 //! Taking a session, keeping it, giving it up. Every step is one UPDATE that names what it relies
 //! on and changes nothing where that no longer holds.
 
-use oci_types::{Digest, RepositoryName};
+use oci_types::RepositoryName;
 use registry_core::ports::{
-    Acquisition, Checkpoint, Lease, LeaseAfter, LeasedUpload, Lifetimes, MetadataError, Timestamp,
-    UploadId, UploadPurpose,
+    Acquisition, Checkpoint, Claim, Lease, LeaseAfter, LeasedUpload, Lifetimes, MetadataError,
+    StorageKey, Timestamp, UploadId, UploadObject, UploadPurpose,
 };
 use rusqlite::Connection;
 
-use super::DONE;
+use super::{DONE, parts};
 use crate::rows::{
-    algorithm, digest, hash_state, optional, parsed, signed, size, storage_key, value,
+    algorithm, digest, hash_state, object, opaque, optional, parsed, signed, size, value,
 };
 use crate::statement::{Bound, Statement, statement};
 use crate::value::Row;
@@ -25,32 +25,50 @@ macro_rules! standing {
     };
 }
 
+/// SQL for what is told of a session that was acquired.
+macro_rules! acquired {
+    () => {
+        " RETURNING fence, committed, algorithm, hash_state, storage_key, object_state;"
+    };
+}
+
 pub(super) static ACQUIRE_TO_WRITE: Statement = statement!(
     "upload_acquire",
     "UPDATE uploads SET fence = fence + 1, lease_until = $4, expires_at = $5
      WHERE id = $1
        AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
        AND (lease_until IS NULL OR lease_until <= $3)
-       AND state = 0 AND ($6 IS NULL OR committed = $6)
-     RETURNING fence, committed, algorithm, hash_state, storage_key;",
+       AND state = 0 AND ($6 IS NULL OR committed = $6)",
+    acquired!(),
     standing!()
 );
 
-// Also one that finalizes for the same digest and whose holder is gone.
-pub(super) static ACQUIRE_TO_FINALIZE: Statement = statement!(
-    "upload_acquire_finalize",
-    "UPDATE uploads SET fence = fence + 1, lease_until = $4, expires_at = $5, state = 1, digest = $7, size = $8
+// To publish also one that finalizes for the same digest and whose holder is gone.
+pub(super) static ACQUIRE_WHOLE: Statement = statement!(
+    "upload_acquire_whole",
+    "UPDATE uploads SET fence = fence + 1, lease_until = $4, expires_at = $5, state = 1, digest = $6, size = $7
      WHERE id = $1
        AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
        AND (lease_until IS NULL OR lease_until <= $3)
-       AND committed = $6 AND (state = 0 OR (state = 1 AND digest = $7 AND size = $8))
-     RETURNING fence, committed, algorithm, hash_state, storage_key;",
+       AND committed = 0 AND (state = 0 OR (state = 1 AND digest = $6 AND size = $7))",
+    acquired!(),
+    standing!()
+);
+
+pub(super) static ACQUIRE_TO_FINISH: Statement = statement!(
+    "upload_acquire_finish",
+    "UPDATE uploads SET fence = fence + 1, lease_until = $4, expires_at = $5, state = 1, digest = $6, size = committed
+     WHERE id = $1
+       AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)
+       AND (lease_until IS NULL OR lease_until <= $3)
+       AND (state = 0 OR (state = 1 AND digest = $6 AND size = committed))",
+    acquired!(),
     standing!()
 );
 
 pub(super) static CHECKPOINT: Statement = statement!(
     "upload_checkpoint",
-    "UPDATE uploads SET committed = $3, hash_state = $4, lease_until = $5, expires_at = $6
+    "UPDATE uploads SET committed = $3, hash_state = $4, object_state = $5, lease_until = $6, expires_at = $7
      WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state = 0"
 );
 
@@ -68,7 +86,8 @@ pub(super) static RELEASE: Statement = statement!(
 
 pub(super) static CLAIM: Statement = statement!(
     "upload_claim",
-    "UPDATE uploads SET state = 1, digest = $3, size = $4, committed = $4, lease_until = $5, expires_at = $6
+    "UPDATE uploads SET state = 1, digest = $3, size = $4, committed = $4, hash_state = $5, object_state = $6,
+        lease_until = $7, expires_at = $8
      WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL AND state = 0"
 );
 
@@ -85,7 +104,7 @@ pub(crate) fn void_leases(connection: &Connection) -> rusqlite::Result<()> {
 
 pub(super) fn checkpoint(
     lease: Lease,
-    checkpoint: Checkpoint,
+    checkpoint: &Checkpoint,
     now: Timestamp,
     lifetimes: &Lifetimes,
 ) -> Bound {
@@ -95,7 +114,8 @@ pub(super) fn checkpoint(
     };
     bind(&CHECKPOINT, lease)
         .bind(signed(checkpoint.committed))
-        .bind(Vec::from(checkpoint.hash_state))
+        .bind(Vec::from(checkpoint.hash_state.clone()))
+        .bind(checkpoint.stored.state.clone())
         .bind(lease_until)
         .bind(now.plus(lifetimes.upload_idle).0)
 }
@@ -110,16 +130,12 @@ pub(super) fn release(lease: Lease, now: Timestamp, lifetimes: &Lifetimes) -> Bo
     bind(&RELEASE, lease).bind(now.plus(lifetimes.upload_idle).0)
 }
 
-pub(super) fn claim(
-    lease: Lease,
-    digest: &Digest,
-    size: u64,
-    now: Timestamp,
-    lifetimes: &Lifetimes,
-) -> Bound {
+pub(super) fn claim(lease: Lease, claim: &Claim, now: Timestamp, lifetimes: &Lifetimes) -> Bound {
     bind(&CLAIM, lease)
-        .bind(digest.to_bytes())
-        .bind(signed(size))
+        .bind(claim.digest.to_bytes())
+        .bind(signed(claim.size))
+        .bind(Vec::from(claim.hash_state.clone()))
+        .bind(claim.stored.state.clone())
         .bind(now.plus(lifetimes.upload_lease).0)
         .bind(now.plus(lifetimes.upload_idle).0)
 }
@@ -142,7 +158,11 @@ impl Acquire {
     pub(super) fn run(self, transaction: &mut Transaction) -> Result<Acquisition, MetadataError> {
         let results = transaction.run(&self.acquire())?;
         if let Some(row) = results.first().and_then(|acquired| acquired.rows.first()) {
-            return self.leased(row).map(Acquisition::Leased);
+            let mut upload = self.leased(row)?;
+            if matches!(self.purpose, UploadPurpose::Finish { .. }) {
+                upload.parts = parts::list(transaction, self.id, &upload.object.state)?;
+            }
+            return Ok(Acquisition::Leased(upload));
         }
         match results.last().and_then(|standing| standing.rows.first()) {
             Some(row) => self.refused(row),
@@ -151,37 +171,36 @@ impl Acquire {
     }
 
     fn acquire(&self) -> Bound {
-        let bind = |statement: &'static Statement, expected: Option<u64>| {
+        let bind = |statement: &'static Statement| {
             statement
                 .bind(self.id.0.as_bytes().as_slice())
                 .bind(self.repository.as_str())
                 .bind(self.now.0)
                 .bind(self.now.plus(self.lifetimes.upload_lease).0)
                 .bind(self.now.plus(self.lifetimes.upload_idle).0)
-                .bind(expected.map(signed))
         };
         match self.purpose {
-            UploadPurpose::Write { expected } => bind(&ACQUIRE_TO_WRITE, expected),
-            UploadPurpose::Finalize {
-                digest,
-                size,
-                committed,
-            } => bind(&ACQUIRE_TO_FINALIZE, Some(committed))
+            UploadPurpose::Write { expected } => bind(&ACQUIRE_TO_WRITE).bind(expected.map(signed)),
+            UploadPurpose::Whole { digest, size } => bind(&ACQUIRE_WHOLE)
                 .bind(digest.to_bytes())
                 .bind(signed(size)),
+            UploadPurpose::Finish { digest } => bind(&ACQUIRE_TO_FINISH).bind(digest.to_bytes()),
         }
     }
 
     fn leased(&self, row: &Row) -> Result<LeasedUpload, MetadataError> {
+        let fence = parsed(row, 0, size)?;
+        let session = parsed(row, 4, object)?;
         Ok(LeasedUpload {
-            lease: Lease {
-                id: self.id,
-                fence: parsed(row, 0, size)?,
+            lease: Lease { id: self.id, fence },
+            object: UploadObject {
+                key: StorageKey { session, fence },
+                committed: parsed(row, 1, size)?,
+                state: opaque(row, 5)?,
             },
-            committed: parsed(row, 1, size)?,
+            parts: Vec::new(),
             algorithm: parsed(row, 2, algorithm)?,
             hash_state: optional(row, 3, hash_state)?,
-            storage_key: parsed(row, 4, storage_key)?,
         })
     }
 
@@ -198,7 +217,8 @@ impl Acquire {
         let committed = parsed(row, 1, size)?;
         let expected = match self.purpose {
             UploadPurpose::Write { expected } => expected,
-            UploadPurpose::Finalize { committed, .. } => Some(committed),
+            UploadPurpose::Whole { .. } => Some(0),
+            UploadPurpose::Finish { .. } => None,
         };
         // Where it stands as expected, it is claimed for a digest other than ours, if ours is known
         // at all: from it nothing can come of this request.

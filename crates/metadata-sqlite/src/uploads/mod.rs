@@ -4,36 +4,41 @@
 mod end;
 mod finalize;
 mod lease;
+mod parts;
 mod session;
 
 use async_trait::async_trait;
-use oci_types::{Digest, RepositoryName};
+use oci_types::RepositoryName;
 use registry_core::change::{Change, Guard};
 use registry_core::ports::{
-    Acquisition, Checkpoint, ExistingBlob, Finalization, FinishedUpload, Lease, LeaseHold,
-    MetadataError, NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStore,
+    Acquisition, Checkpoint, Claim, Claimed, ExistingBlob, Finalization, FinishedUpload, Lease,
+    LeaseHold, MetadataError, NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStore,
 };
+use uuid::Uuid;
 
 use crate::SqliteMetadata;
 use crate::statement::{Bound, Statement};
-use crate::writer::Effect;
+use crate::writer::{Effect, Transaction};
 
 pub(crate) use self::lease::void_leases;
 
 pub(crate) const STATEMENTS: &[&Statement] = &[
     &session::CREATE,
     &session::FIND,
+    &session::LIVE,
     &lease::ACQUIRE_TO_WRITE,
-    &lease::ACQUIRE_TO_FINALIZE,
+    &lease::ACQUIRE_WHOLE,
+    &lease::ACQUIRE_TO_FINISH,
     &lease::CHECKPOINT,
     &lease::RENEW,
     &lease::RELEASE,
     &lease::CLAIM,
     &lease::VOID,
+    &parts::RECORD,
+    &parts::LIST,
     &finalize::FINALIZE,
     &end::CANCEL,
     &end::EXPIRE,
-    &end::BURY,
 ];
 
 /// The states of a session, in `uploads.state`.
@@ -70,10 +75,8 @@ impl UploadStore for SqliteMetadata {
         // What has recorded bytes may be moved next, so its claim must outlive a power cut; what has
         // none, or only takes the lease, begins anew after one.
         let effect = match purpose {
-            UploadPurpose::Finalize { committed: 1.., .. } => Effect::of(change),
-            UploadPurpose::Finalize { .. } | UploadPurpose::Write { .. } => {
-                Effect::loosely_of(change)
-            }
+            UploadPurpose::Finish { .. } => Effect::of(change),
+            UploadPurpose::Whole { .. } | UploadPurpose::Write { .. } => Effect::loosely_of(change),
         };
         let job = lease::Acquire {
             repository: repository.clone(),
@@ -92,11 +95,15 @@ impl UploadStore for SqliteMetadata {
         lease: Lease,
         checkpoint: Checkpoint,
     ) -> Result<LeaseHold, MetadataError> {
-        self.hold(
-            Effect::Keep,
-            lease::checkpoint(lease, checkpoint, self.now(), &self.lifetimes),
-        )
-        .await
+        let step = lease::checkpoint(lease, &checkpoint, self.now(), &self.lifetimes);
+        let record = move |transaction: &mut Transaction| {
+            let hold = hold(transaction, &step)?;
+            if hold == LeaseHold::Held {
+                parts::record(transaction, lease.id, &checkpoint.stored)?;
+            }
+            Ok(hold)
+        };
+        self.writer.run(Effect::Keep, record).await
     }
 
     async fn renew_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError> {
@@ -115,17 +122,16 @@ impl UploadStore for SqliteMetadata {
         .await
     }
 
-    async fn claim_upload(
-        &self,
-        lease: Lease,
-        digest: Digest,
-        size: u64,
-    ) -> Result<LeaseHold, MetadataError> {
-        self.hold(
-            Effect::Keep,
-            lease::claim(lease, &digest, size, self.now(), &self.lifetimes),
-        )
-        .await
+    async fn claim_upload(&self, lease: Lease, claim: Claim) -> Result<Claimed, MetadataError> {
+        let step = lease::claim(lease, &claim, self.now(), &self.lifetimes);
+        let record = move |transaction: &mut Transaction| {
+            if hold(transaction, &step)? == LeaseHold::Lost {
+                return Ok(Claimed::Lost);
+            }
+            parts::record(transaction, lease.id, &claim.stored)?;
+            parts::list(transaction, lease.id, &claim.stored.state).map(Claimed::Held)
+        };
+        self.writer.run(Effect::Keep, record).await
     }
 
     async fn finalize_upload(
@@ -168,21 +174,27 @@ impl UploadStore for SqliteMetadata {
             })
             .await
     }
+
+    async fn live_objects(&self, objects: &[Uuid]) -> Result<Vec<Uuid>, MetadataError> {
+        session::live(&self.readers, objects).await
+    }
 }
 
 impl SqliteMetadata {
     /// Runs a step that changes the session if, and only if, the lease is in force.
     async fn hold(&self, effect: Effect, step: Bound) -> Result<LeaseHold, MetadataError> {
         self.writer
-            .run(effect, move |transaction| {
-                let results = transaction.run(&step)?;
-                let held = results.last().is_some_and(|step| step.changes > 0);
-                Ok(if held {
-                    LeaseHold::Held
-                } else {
-                    LeaseHold::Lost
-                })
-            })
+            .run(effect, move |transaction| hold(transaction, &step))
             .await
     }
+}
+
+fn hold(transaction: &mut Transaction, step: &Bound) -> Result<LeaseHold, MetadataError> {
+    let results = transaction.run(step)?;
+    let held = results.last().is_some_and(|step| step.changes > 0);
+    Ok(if held {
+        LeaseHold::Held
+    } else {
+        LeaseHold::Lost
+    })
 }

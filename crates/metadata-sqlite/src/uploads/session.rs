@@ -5,11 +5,13 @@ use registry_core::ports::{
     Lifetimes, MetadataError, NewUpload, Timestamp, UploadId, UploadProgress, UploadStart,
     UploadState,
 };
+use uuid::Uuid;
 
 use super::{DONE, FINALIZING, OPEN};
 use crate::readers::Readers;
 use crate::rows::{
-    algorithm, algorithm_number, digest, hash_state, optional, parsed, signed, size, value,
+    algorithm, algorithm_number, digest, hash_state, hex, json_array, object, optional, parsed,
+    signed, size, value,
 };
 use crate::statement::{Bound, Statement, ensure_repository, statement};
 use crate::value::Row;
@@ -32,6 +34,13 @@ pub(super) static FIND: Statement = statement!(
        AND repository_id = (SELECT id FROM repositories WHERE path = $2 AND deleted_at IS NULL)"
 );
 
+// Reads every session, now and then.
+pub(super) static LIVE: Statement = statement!(
+    "upload_live",
+    "SELECT storage_key FROM uploads
+     WHERE state < 9 AND storage_key IN (SELECT unhex(value) FROM json_each($1))"
+);
+
 pub(super) fn create(upload: &NewUpload, now: Timestamp, lifetimes: &Lifetimes) -> Bound {
     let (state, claimed) = match &upload.start {
         UploadStart::Open | UploadStart::Leased => (OPEN, None),
@@ -51,7 +60,7 @@ pub(super) fn create(upload: &NewUpload, now: Timestamp, lifetimes: &Lifetimes) 
         .bind(upload.repository.namespace())
         .bind(upload.id.0.as_bytes().as_slice())
         .bind(algorithm_number(upload.algorithm))
-        .bind(upload.storage_key.0.as_bytes().as_slice())
+        .bind(upload.object.as_bytes().as_slice())
         .bind(state)
         .bind(fence)
         .bind(lease_until)
@@ -70,6 +79,12 @@ pub(super) async fn find(
         .bind(repository.as_str());
     let row = readers.row(find).await?;
     row.as_ref().map(progress).transpose()
+}
+
+pub(super) async fn live(readers: &Readers, objects: &[Uuid]) -> Result<Vec<Uuid>, MetadataError> {
+    let objects = json_array(objects.iter().map(|object| hex(object.as_bytes())));
+    let rows = readers.rows(LIVE.bind(objects)).await?;
+    rows.iter().map(|row| parsed(row, 0, object)).collect()
 }
 
 fn progress(row: &Row) -> Result<UploadProgress, MetadataError> {

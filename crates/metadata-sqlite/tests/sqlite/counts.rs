@@ -4,12 +4,13 @@
 use oci_types::Algorithm;
 use registry_core::change::Guard;
 use registry_core::ports::{
-    BlobIndex as _, BlobKind, Checkpoint, FinishedUpload, Lease, LeaseAfter, Lifetimes, Lookup,
-    ManifestStore as _, Metadata, MissingReferences, NewManifest, TagIndex as _, UploadStart,
-    UploadStore as _,
+    BlobIndex as _, BlobKind, Checkpoint, Claim, FinishedUpload, Lease, LeaseAfter, Lifetimes,
+    Lookup, ManifestStore as _, Metadata, MissingReferences, NewManifest, StorageKey, Stored,
+    TagIndex as _, UploadStart, UploadStore as _,
 };
 use registry_core::testing::metadata::{
-    by_tag, change, digest_of, manifest, name, new_upload, push, push_blob, reference, tag, tagged,
+    by_tag, change, digest_of, manifest, name, new_upload, published, push, push_blob, reference,
+    tag, tagged,
 };
 
 use super::Database;
@@ -195,12 +196,20 @@ async fn promises_are_synced_and_steps_towards_them_are_not() {
     let checkpoint = Checkpoint {
         committed: 4,
         hash_state: blob_hash::Hasher::new(Algorithm::Sha256).state(),
+        stored: Stored::default(),
         lease: LeaseAfter::Keep,
+    };
+    let claim = Claim {
+        digest,
+        size,
+        hash_state: blob_hash::Hasher::new(Algorithm::Sha256).state(),
+        stored: Stored::default(),
     };
     let finished = FinishedUpload {
         lease,
         digest,
         size,
+        published: published(StorageKey::of(upload.object)),
     };
     let was_synced = |ran: Vec<(String, u64)>| {
         let ran: Vec<&str> = ran.iter().map(|(name, _)| name.as_str()).collect();
@@ -218,7 +227,7 @@ async fn promises_are_synced_and_steps_towards_them_are_not() {
     assert!(!step!(metadata.create_upload(&change, upload)));
     assert!(!step!(metadata.renew_upload(lease)));
     assert!(step!(metadata.checkpoint_upload(lease, checkpoint)));
-    assert!(step!(metadata.claim_upload(lease, digest, size)));
+    assert!(step!(metadata.claim_upload(lease, claim)));
     assert!(step!(metadata.finalize_upload(
         &change,
         Guard::open(),

@@ -3,16 +3,14 @@
 
 use super::{BATCH, Step};
 use crate::error::RegistryError;
-use crate::ports::StorageKey;
 use crate::registry::Registry;
 
 pub(super) async fn step(registry: &Registry) -> Result<Step, RegistryError> {
     let due = registry.metadata.due_deletions(BATCH).await?;
-    let keys: Vec<StorageKey> = due.iter().map(|tombstone| tombstone.storage_key).collect();
-    if keys.is_empty() {
+    if due.is_empty() {
         return Ok(Step::Done);
     }
-    let gone = registry.blobs.delete(&keys).await?;
+    let gone = registry.blobs.delete(&due).await?;
     registry.metadata.forget_deletions(&gone).await?;
     tracing::info!(objects = gone.len(), "sweep storage");
     // What could not be deleted now waits for the next round.

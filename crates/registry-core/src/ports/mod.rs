@@ -17,7 +17,8 @@ mod totals;
 mod uploads;
 
 pub use blob_store::{
-    BlobFile, BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey,
+    BlobFile, BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Leftovers, Location, Part,
+    Published, StorageKey, StorageKeyError, Stored, Unfinished, UploadObject,
 };
 pub use blobs::{BlobDeletion, BlobIndex, ExistingBlob, Mount, StoredBlob};
 pub use catalog::Catalog;
@@ -28,13 +29,13 @@ pub use manifests::{
     ManifestStore, MissingReferences, NewManifest, StoredManifest,
 };
 pub use referrers::{REFERRER_BYTES, Referrer, ReferrerIndex, ReferrerQuery};
-pub use storage_deletions::{StorageDeletions, Tombstone};
+pub use storage_deletions::StorageDeletions;
 pub use tags::{TagDeletion, TagIndex};
 pub use totals::{RegistryTotals, Totals};
 pub use uploads::{
-    Acquisition, Checkpoint, Finalization, FinishedUpload, Lease, LeaseAfter, LeaseHold,
-    LeasedUpload, Lifetimes, NewUpload, UploadId, UploadProgress, UploadPurpose, UploadStart,
-    UploadState, UploadStore,
+    Acquisition, Checkpoint, Claim, Claimed, Finalization, FinishedUpload, Lease, LeaseAfter,
+    LeaseHold, LeasedUpload, Lifetimes, NewUpload, UploadId, UploadProgress, UploadPurpose,
+    UploadStart, UploadState, UploadStore,
 };
 
 /// What a look-up inside a repository found.

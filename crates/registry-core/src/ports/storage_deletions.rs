@@ -2,25 +2,19 @@
 //!
 //! A tombstone is written in the transaction that removes, or never publishes,
 //! the key; the object goes later. Keys are never used twice, so a tombstone
-//! can be carried out at any time after its moment, any number of times.
+//! can be carried out at any time after its moment, any number of times. There is at most one for
+//! a session.
 
 use async_trait::async_trait;
 
-use super::{MetadataError, StorageKey};
-
-/// An object to delete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tombstone {
-    /// Its key.
-    pub storage_key: StorageKey,
-}
+use super::{Leftovers, MetadataError};
 
 /// Tombstones that wait.
 #[async_trait]
 pub trait StorageDeletions: Send + Sync + std::fmt::Debug {
     /// Up to `limit` tombstones whose moment has come, oldest first.
-    async fn due_deletions(&self, limit: u32) -> Result<Vec<Tombstone>, MetadataError>;
+    async fn due_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError>;
 
-    /// Forgets tombstones whose objects are gone.
-    async fn forget_deletions(&self, keys: &[StorageKey]) -> Result<(), MetadataError>;
+    /// Forgets tombstones of which nothing is left, unless they ask for more by now.
+    async fn forget_deletions(&self, gone: &[Leftovers]) -> Result<(), MetadataError>;
 }

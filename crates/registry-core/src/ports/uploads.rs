@@ -24,7 +24,7 @@ use blob_hash::HashState;
 use oci_types::{Algorithm, Digest, RepositoryName};
 use uuid::Uuid;
 
-use super::{ExistingBlob, MetadataError, StorageKey};
+use super::{ExistingBlob, MetadataError, Part, Published, Stored, UploadObject};
 use crate::change::{Change, Guard, Refusal};
 
 /// Identifies an upload session; random, so that it cannot be guessed.
@@ -101,8 +101,8 @@ pub struct NewUpload {
     pub repository: RepositoryName,
     /// What the bytes are hashed with as they come.
     pub algorithm: Algorithm,
-    /// Where the object will lie; unique, never used again.
-    pub storage_key: StorageKey,
+    /// The session as the blob store knows it; unique, never used again.
+    pub object: Uuid,
     /// Whether this request goes on to write.
     pub start: UploadStart,
 }
@@ -124,15 +124,19 @@ pub enum UploadPurpose {
         /// Where the client believes the session stands.
         expected: Option<u64>,
     },
-    /// To publish `digest` at once: acquire and claim in one step. The size is that of the whole
-    /// blob, of which the session's `committed` bytes are durable.
-    Finalize {
+    /// To publish a blob whose bytes are all at hand, in a session that holds none: acquire and
+    /// claim in one step.
+    Whole {
         /// What will be published.
         digest: Digest,
         /// Its length in bytes.
         size: u64,
-        /// Where the session must stand now.
-        committed: u64,
+    },
+    /// To publish what the session holds: acquire and claim in one step. Whether it is what
+    /// `digest` names is for the holder to see.
+    Finish {
+        /// What will be published.
+        digest: Digest,
     },
 }
 
@@ -141,14 +145,14 @@ pub enum UploadPurpose {
 pub struct LeasedUpload {
     /// The lease.
     pub lease: Lease,
-    /// Durable, acknowledged bytes.
-    pub committed: u64,
+    /// What it holds, for the blob store; the key has the fence of the lease.
+    pub object: UploadObject,
+    /// All parts recorded for it, in order, if it was acquired to finish; else none are read.
+    pub parts: Vec<Part>,
     /// What the bytes are hashed with.
     pub algorithm: Algorithm,
-    /// The hash state at `committed`; `None` before the first checkpoint.
+    /// The hash state at the object's committed bytes; `None` before the first checkpoint.
     pub hash_state: Option<HashState>,
-    /// Where the object will lie.
-    pub storage_key: StorageKey,
 }
 
 /// Outcome of [`UploadStore::acquire_upload`].
@@ -211,8 +215,32 @@ pub struct Checkpoint {
     pub committed: u64,
     /// The hash state at exactly that offset.
     pub hash_state: HashState,
+    /// What the blob store wants to be remembered with it.
+    pub stored: Stored,
     /// What becomes of the lease.
     pub lease: LeaseAfter,
+}
+
+/// A whole blob whose publication is to begin.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Digest of the bytes.
+    pub digest: Digest,
+    /// Their number; all of them are durable.
+    pub size: u64,
+    /// The hash state at their end, for whoever repeats a publication that failed.
+    pub hash_state: HashState,
+    /// What the blob store wants to be remembered of them.
+    pub stored: Stored,
+}
+
+/// Outcome of [`UploadStore::claim_upload`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The step took effect. These are all parts recorded for the object, in order.
+    Held(Vec<Part>),
+    /// Another holder, a cancel or an expiry came between; nothing changed.
+    Lost,
 }
 
 /// What becomes of a lease after a checkpoint.
@@ -242,6 +270,8 @@ pub struct FinishedUpload {
     pub digest: Digest,
     /// Their number.
     pub size: u64,
+    /// Where they lie.
+    pub published: Published,
 }
 
 /// Outcome of [`UploadStore::finalize_upload`].
@@ -275,9 +305,8 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
         id: UploadId,
     ) -> Result<Option<UploadProgress>, MetadataError>;
 
-    /// Takes a free session, or one whose lease ran out, and raises its fence. For
-    /// [`UploadPurpose::Finalize`] also a session that is finalizing for the same digest and
-    /// whose holder is gone.
+    /// Takes a free session, or one whose lease ran out, and raises its fence. To publish also a
+    /// session that is finalizing for the same digest and whose holder is gone.
     async fn acquire_upload(
         &self,
         change: &Change,
@@ -299,18 +328,14 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
     /// Gives the lease up, recording nothing.
     async fn release_upload(&self, lease: Lease) -> Result<LeaseHold, MetadataError>;
 
-    /// Claims the leased session for `digest` of `size` bytes, all of them durable and hence
-    /// committed; from here on only this digest can be published from it.
-    async fn claim_upload(
-        &self,
-        lease: Lease,
-        digest: Digest,
-        size: u64,
-    ) -> Result<LeaseHold, MetadataError>;
+    /// Claims the leased session for a digest; from here on only this digest can be published from
+    /// it. All its bytes are durable and hence committed.
+    async fn claim_upload(&self, lease: Lease, claim: Claim) -> Result<Claimed, MetadataError>;
 
-    /// The commit point, one transaction: session done, blob row unless known, namespace charged
-    /// once, repository link with a lease, waiting references filled in, the key tombstoned
-    /// if it was not needed.
+    /// The commit point, for a session that is claimed for the digest, or not at all because
+    /// publishing took no step. One transaction: session done, blob row unless known, namespace charged
+    /// once, repository link with a lease, waiting references filled in, a tombstone for whatever
+    /// the session has in the blob store and was not needed.
     async fn finalize_upload(
         &self,
         change: &Change,
@@ -330,4 +355,8 @@ pub trait UploadStore: Send + Sync + fmt::Debug {
     /// Ends up to `limit` sessions nobody touched for their lifetime, as cancel does, and forgets
     /// finished ones. Returns how many ended or were forgotten.
     async fn expire_uploads(&self, limit: u32) -> Result<u64, MetadataError>;
+
+    /// Which of these sessions, as the blob store knows them, have a row that is not done: what they
+    /// began may still be finished.
+    async fn live_objects(&self, objects: &[Uuid]) -> Result<Vec<Uuid>, MetadataError>;
 }

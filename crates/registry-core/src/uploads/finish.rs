@@ -1,8 +1,8 @@
 //! Finishing a session: check the digest, claim, publish, commit.
 //!
 //! Three ways lead there. A blob that comes whole in the closing PUT and is small is
-//! hashed in memory and stored in one step. A closing PUT without a body takes the
-//! hash from the recorded state. Anything else goes through the pipeline.
+//! hashed in memory and stored in one step. A closing PUT without a body claims the session and
+//! takes the hash from the recorded state. Anything else goes through the pipeline.
 
 use blob_hash::Hasher;
 use bytes::Bytes;
@@ -11,15 +11,15 @@ use oci_types::{Algorithm, Digest};
 
 use super::Acquired;
 use super::body::{Chunk, UploadBody};
-use super::open::check_digest;
-use super::pipeline::{Intake, Pipeline, Record, held};
+use super::open::{check_digest, compare};
+use super::pipeline::{Intake, Pipeline, Record, renew};
 use crate::access::PushAccess;
 use crate::blocking::blocking;
 use crate::change::Guard;
 use crate::error::RegistryError;
 use crate::ports::{
-    BlobStoreError, Finalization, FinishedUpload, LeasedUpload, StorageKey, UploadId,
-    UploadProgress, UploadPurpose, UploadState,
+    BlobStoreError, Claim, Claimed, Finalization, FinishedUpload, LeasedUpload, Location, Part,
+    Published, UploadId, UploadProgress, UploadPurpose, UploadState,
 };
 use crate::registry::Registry;
 use crate::waits;
@@ -48,7 +48,7 @@ impl Registry {
         chunk: Chunk,
     ) -> Result<(), RegistryError> {
         if chunk.body.is_empty() {
-            self.finish_empty(access, id, digest, chunk).await
+            self.finish_held(access, id, digest).await
         } else if chunk.body.is_small() && chunk.start().unwrap_or(0) == 0 {
             self.finish_small(access, id, digest, chunk).await
         } else {
@@ -56,57 +56,46 @@ impl Registry {
         }
     }
 
-    async fn finish_empty(
+    /// Publishes what the session holds already.
+    async fn finish_held(
         &self,
         access: &PushAccess,
         id: UploadId,
         digest: Digest,
-        chunk: Chunk,
     ) -> Result<(), RegistryError> {
-        let progress = self.progress(access, id).await?;
-        let size = match progress.state {
-            UploadState::Done { digest: done } => return same(done, digest),
-            // Claimed with its bytes in memory, which are gone: only a PUT that brings them again
-            // can complete it.
-            UploadState::Finalizing { size, .. } if size != progress.committed => {
-                return Err(RegistryError::UploadUnknown);
-            }
-            UploadState::Finalizing {
-                digest: claimed,
-                size,
-            } => same(claimed, digest).map(|()| size)?,
-            UploadState::Open if progress.algorithm == digest.algorithm() => {
-                self.check_progress(access, id, &progress, digest).await?
-            }
-            UploadState::Open => return self.finish_streamed(access, id, digest, chunk).await,
-        };
-        self.publish_session(access, id, digest, size).await
-    }
-
-    /// Publishes a session all of whose bytes are recorded, and are what `digest` names.
-    async fn publish_session(
-        &self,
-        access: &PushAccess,
-        id: UploadId,
-        digest: Digest,
-        size: u64,
-    ) -> Result<(), RegistryError> {
-        let purpose = UploadPurpose::Finalize {
-            digest,
-            size,
-            committed: size,
-        };
+        let purpose = UploadPurpose::Finish { digest };
         let upload = match self.acquire(access, id, purpose).await? {
             Acquired::Leased(upload) => upload,
             Acquired::Done(done) => return same(done, digest),
         };
-        let finished = if size == 0 {
-            self.put_and_commit(access, &upload, digest, size, Vec::new())
-                .await
-        } else {
-            self.publish_and_commit(access, &upload, digest, size).await
-        };
+        let finished = self.publish_held(access, &upload, digest).await;
         self.settle(access, &upload, finished).await
+    }
+
+    async fn publish_held(
+        &self,
+        access: &PushAccess,
+        upload: &LeasedUpload,
+        digest: Digest,
+    ) -> Result<(), RegistryError> {
+        let hasher = match &upload.hash_state {
+            // Nothing is hashed by any algorithm at once.
+            _ if upload.object.committed == 0 => Hasher::new(digest.algorithm()),
+            Some(state) => Hasher::resume(state)?,
+            None => Hasher::new(upload.algorithm),
+        };
+        if let Err(mismatch) = check_hash(hasher, digest) {
+            self.end(access, upload.lease).await;
+            return Err(mismatch);
+        }
+        let (_lost, _renewal) = renew(self, upload.lease);
+        if upload.object.committed == 0 {
+            return self
+                .put_and_commit(access, upload, digest, 0, Vec::new())
+                .await;
+        }
+        self.publish_and_commit(access, upload, digest, upload.parts.clone())
+            .await
     }
 
     async fn finish_small(
@@ -121,7 +110,7 @@ impl Registry {
             // Refused there, under the session's lease, which ends it.
             return self.finish_streamed(access, id, digest, chunk).await;
         }
-        let _room = self.reserve(length).await?;
+        let room = self.reserve(length).await?;
         let range = chunk.range;
         let bytes = chunk.body.collect().await?;
         let whole = check_digest(&bytes, digest);
@@ -136,18 +125,16 @@ impl Registry {
                     return Err(mismatch);
                 }
                 // Not the whole blob but the last chunk of one that is partly here.
+                drop(room);
                 return self.finish_streamed(access, id, digest, again(bytes)).await;
             }
         };
-        let purpose = UploadPurpose::Finalize {
-            digest,
-            size,
-            committed: 0,
-        };
+        let purpose = UploadPurpose::Whole { digest, size };
         let upload = match self.acquire(access, id, purpose).await {
             Ok(Acquired::Leased(upload)) => upload,
             Ok(Acquired::Done(done)) => return same(done, digest),
             Err(RegistryError::UploadOutOfOrder { .. }) => {
+                drop(room);
                 return self.finish_streamed(access, id, digest, again(bytes)).await;
             }
             Err(error) => return Err(error),
@@ -187,9 +174,12 @@ impl Registry {
                     .await
             }
             (Intake::Broken(error), Record::Progress) => {
-                pipeline.release().await.and(Err(error.into()))
+                pipeline.release(true).await.and(Err(error.into()))
             }
-            (Intake::Broken(error), Record::Nothing) => Err(error.into()),
+            (Intake::Broken(error), Record::Nothing) => {
+                pipeline.abandon().await;
+                Err(error.into())
+            }
         };
         self.settle(access, &upload, finished).await
     }
@@ -209,7 +199,7 @@ impl Registry {
                 digest: claimed,
                 size,
             } if claimed == digest && size == progress.committed => {
-                self.publish_session(access, id, digest, size).await
+                self.finish_held(access, id, digest).await
             }
             _ => Err(refused),
         }
@@ -221,51 +211,38 @@ impl Registry {
         access: &PushAccess,
         upload: &LeasedUpload,
         digest: Digest,
-        mut pipeline: Pipeline,
+        pipeline: Pipeline,
     ) -> Result<(), RegistryError> {
-        pipeline.flush().await?;
-        let size = pipeline.written();
-        let (hasher, _renewal) = pipeline.finish();
-        let actual = self
-            .actual_digest(upload.storage_key, hasher, digest.algorithm())
-            .await?;
-        if actual != digest {
+        let (size, hasher) = (pipeline.written(), pipeline.hasher());
+        let hash_state = hasher.state();
+        if let Err(mismatch) = check_hash(hasher, digest) {
+            pipeline.abandon().await;
             self.end(access, upload.lease).await;
-            return Err(RegistryError::DigestMismatch {
-                expected: digest,
-                actual,
-            });
+            return Err(mismatch);
         }
-        held(
-            self.metadata
-                .claim_upload(upload.lease, digest, size)
-                .await?,
-        )?;
-        self.publish_and_commit(access, upload, digest, size).await
-    }
-
-    /// The digest of everything a session holds. Only an algorithm that nobody named before the
-    /// bytes came makes them be read once more.
-    async fn actual_digest(
-        &self,
-        key: StorageKey,
-        hasher: Hasher,
-        algorithm: Algorithm,
-    ) -> Result<Digest, RegistryError> {
-        if hasher.algorithm() == algorithm {
-            return Ok(hasher.finish());
+        let (stored, _renewal) = pipeline.finish().await?;
+        let mut upload = upload.clone();
+        upload.object.committed = size;
+        upload.object.state = stored.state.clone();
+        if stored.in_place {
+            // A step that fails leaves a session that can be written to again.
+            return self
+                .publish_and_commit(access, &upload, digest, stored.parts)
+                .await;
         }
-        let mut stream = self.blobs.read_unpublished(key, hasher.length()).await?;
-        let mut again = Hasher::new(algorithm);
-        while let Some(bytes) = waits::for_storage(stream.next()).await {
-            let bytes = bytes.map_err(BlobStoreError::Failed)?;
-            again = blocking(move || {
-                again.update(&bytes);
-                again
-            })
-            .await?;
+        let claim = Claim {
+            digest,
+            size,
+            hash_state,
+            stored,
+        };
+        match self.metadata.claim_upload(upload.lease, claim).await? {
+            Claimed::Held(parts) => {
+                self.publish_and_commit(access, &upload, digest, parts)
+                    .await
+            }
+            Claimed::Lost => Err(RegistryError::UploadUnknown),
         }
-        Ok(again.finish())
     }
 
     async fn progress(
@@ -275,34 +252,6 @@ impl Registry {
     ) -> Result<UploadProgress, RegistryError> {
         let progress = self.metadata.find_upload(access.repository(), id).await?;
         progress.ok_or(RegistryError::UploadUnknown)
-    }
-
-    /// The size of what is recorded, if it is what `digest` names; the session ends if it is not.
-    async fn check_progress(
-        &self,
-        access: &PushAccess,
-        id: UploadId,
-        progress: &UploadProgress,
-        digest: Digest,
-    ) -> Result<u64, RegistryError> {
-        let hasher = match &progress.hash_state {
-            Some(state) => Hasher::resume(state)?,
-            None => Hasher::new(digest.algorithm()),
-        };
-        let actual = hasher.finish();
-        if actual == digest {
-            return Ok(progress.committed);
-        }
-        let purpose = UploadPurpose::Write {
-            expected: Some(progress.committed),
-        };
-        if let Acquired::Leased(upload) = self.acquire(access, id, purpose).await? {
-            self.end(access, upload.lease).await;
-        }
-        Err(RegistryError::DigestMismatch {
-            expected: digest,
-            actual,
-        })
     }
 
     /// Ends a session that holds nothing; `false` if it holds something.
@@ -321,16 +270,59 @@ impl Registry {
         Ok(true)
     }
 
-    /// Publishes bytes that lie in the session's object.
+    /// Publishes what lies in the session's object.
     async fn publish_and_commit(
         &self,
         access: &PushAccess,
         upload: &LeasedUpload,
         digest: Digest,
-        size: u64,
+        parts: Vec<Part>,
     ) -> Result<(), RegistryError> {
-        self.blobs.publish(upload.storage_key, size).await?;
-        self.commit(access, upload, digest, size).await
+        let published = self.blobs.publish(&upload.object, parts).await?;
+        let size = upload.object.committed;
+        if upload.algorithm != digest.algorithm() {
+            self.check_published(access, upload, published, digest)
+                .await?;
+        }
+        self.commit(access, upload, digest, size, published).await
+    }
+
+    /// Reads the bytes once more and compares: nobody named the digest's algorithm before they came.
+    async fn check_published(
+        &self,
+        access: &PushAccess,
+        upload: &LeasedUpload,
+        published: Published,
+        digest: Digest,
+    ) -> Result<(), RegistryError> {
+        let hasher = self.hash_published(published, upload.object.committed, digest.algorithm());
+        let checked = compare(hasher.await?, digest);
+        if checked.is_err() {
+            self.end(access, upload.lease).await;
+        }
+        checked
+    }
+
+    async fn hash_published(
+        &self,
+        published: Published,
+        size: u64,
+        algorithm: Algorithm,
+    ) -> Result<Hasher, RegistryError> {
+        let mut hasher = Hasher::new(algorithm);
+        let mut stream = match self.blobs.open(published.key, size, 0..size).await? {
+            Location::File(file) => file.into_stream(),
+            Location::Stream(stream) => stream,
+        };
+        while let Some(bytes) = waits::for_storage(stream.next()).await {
+            let bytes = bytes.map_err(BlobStoreError::Failed)?;
+            hasher = blocking(move || {
+                hasher.update(&bytes);
+                hasher
+            })
+            .await?;
+        }
+        Ok(hasher)
     }
 
     /// Publishes bytes that are in memory.
@@ -342,8 +334,11 @@ impl Registry {
         size: u64,
         bytes: Vec<Bytes>,
     ) -> Result<(), RegistryError> {
-        self.blobs.put(upload.storage_key, bytes).await?;
-        self.commit(access, upload, digest, size).await
+        let published = self
+            .blobs
+            .put(&upload.object, bytes, sha256(digest))
+            .await?;
+        self.commit(access, upload, digest, size, published).await
     }
 
     async fn commit(
@@ -352,11 +347,13 @@ impl Registry {
         upload: &LeasedUpload,
         digest: Digest,
         size: u64,
+        published: Published,
     ) -> Result<(), RegistryError> {
         let finished = FinishedUpload {
             lease: upload.lease,
             digest,
             size,
+            published,
         };
         match self
             .metadata
@@ -376,5 +373,22 @@ fn same(published: Digest, asked: Digest) -> Result<(), RegistryError> {
         Ok(())
     } else {
         Err(RegistryError::UploadUnknown)
+    }
+}
+
+/// Compares where the bytes were hashed with the digest's algorithm; else that is for later.
+fn check_hash(hasher: Hasher, digest: Digest) -> Result<(), RegistryError> {
+    if hasher.algorithm() == digest.algorithm() {
+        compare(hasher, digest)
+    } else {
+        Ok(())
+    }
+}
+
+/// The hash itself, if it is one that blob stores can check.
+fn sha256(digest: Digest) -> Option<[u8; 32]> {
+    match digest.algorithm() {
+        Algorithm::Sha256 => digest.hash().try_into().ok(),
+        Algorithm::Sha512 => None,
     }
 }

@@ -3,13 +3,14 @@
 //! 1. `open` writes the session's row, before any byte is stored.
 //! 2. `append` (PATCH) leases the session, takes the bytes in, makes them durable, records
 //!    offset and hash state together and answers. Acknowledged bytes survive a crash.
-//! 3. `finish` (PUT) checks the digest, claims the session for it, publishes the object
-//!    (no byte is copied or read again) and commits: that transaction makes the blob visible.
+//! 3. `finish` (PUT) checks the digest and claims the session for it, in this order where bytes come with
+//!    it; publishes the object, if that takes a step (no byte is copied or read again, but by an
+//!    algorithm that nobody named before); and commits: that transaction makes the blob visible.
 //!
 //! | killed after | what is left | who repairs it |
 //! |---|---|---|
 //! | 1 | an idle row | expiry |
-//! | bytes written, not recorded | a tail beyond the offset | the next append cuts it off |
+//! | bytes written, not recorded | bytes beyond the offset | the next append does not take them over |
 //! | recorded, reply lost | the offset moved | the client asks, or gets 416 with the offset |
 //! | claimed | session finalizing, object unpublished or published | a repeated PUT, or expiry |
 //! | published | the same; nothing names the object | a repeated PUT, or expiry |
@@ -105,7 +106,11 @@ impl Registry {
             .take_in(&upload, chunk.body, promised, Record::Progress)
             .await;
         let (pipeline, intake) = self.settle(access, &upload, taken).await?;
-        let released = pipeline.release().await;
+        // A client that sends the whole blob in one stream says no range. One that broke off, or
+        // says where its chunk belongs, goes on.
+        let whole = promised.is_none() && upload.object.committed == 0;
+        let more = !(whole && matches!(intake, Intake::Complete));
+        let released = pipeline.release(more).await;
         let committed = self.settle(access, &upload, released).await?;
         match intake {
             Intake::Complete => Ok(committed),
@@ -121,15 +126,23 @@ impl Registry {
         promised: Option<u64>,
         record: Record,
     ) -> Result<(Pipeline, Intake), RegistryError> {
-        self.check_blob_size(upload.committed, body.length)?;
-        let mut pipeline = Pipeline::open(self, upload, promised, record).await?;
-        let intake = pipeline.take(body).await?;
-        let length = pipeline.written() - upload.committed;
-        match (&intake, promised) {
-            (Intake::Complete, Some(promised)) if promised != length => {
+        let committed = upload.object.committed;
+        self.check_blob_size(committed, body.length)?;
+        let mut pipeline = Pipeline::open(self, upload, body.length, promised, record).await?;
+        let taken = match (pipeline.take(body).await, promised) {
+            (Ok(Intake::Complete), Some(promised))
+                if promised != pipeline.written() - committed =>
+            {
                 Err(RegistryError::ChunkLengthMismatch)
             }
-            _ => Ok((pipeline, intake)),
+            (taken, _) => taken,
+        };
+        match taken {
+            Ok(intake) => Ok((pipeline, intake)),
+            Err(error) => {
+                pipeline.abandon().await;
+                Err(error)
+            }
         }
     }
 

@@ -11,7 +11,9 @@ use super::pipeline::{Intake, Record};
 use crate::access::{PullAccess, PushAccess};
 use crate::change::Guard;
 use crate::error::RegistryError;
-use crate::ports::{Lease, LeasedUpload, Mount, NewUpload, StorageKey, UploadId, UploadStart};
+use crate::ports::{
+    Lease, LeasedUpload, Mount, NewUpload, StorageKey, UploadId, UploadObject, UploadStart,
+};
 use crate::registry::Registry;
 
 /// The fence of whoever opens a session.
@@ -139,7 +141,10 @@ impl Registry {
                 self.finish_pipeline(access, &leased, digest, pipeline)
                     .await
             }
-            Ok((_, Intake::Broken(error))) => Err(error.into()),
+            Ok((pipeline, Intake::Broken(error))) => {
+                pipeline.abandon().await;
+                Err(error.into())
+            }
             Err(error) => Err(error),
         };
         self.abandon(access, &leased, stored).await
@@ -164,7 +169,7 @@ fn new_upload(access: &PushAccess, algorithm: Algorithm, start: UploadStart) -> 
         id: UploadId(Uuid::new_v4()),
         repository: access.repository().clone(),
         algorithm,
-        storage_key: StorageKey(Uuid::now_v7()),
+        object: Uuid::now_v7(),
         start,
     }
 }
@@ -175,10 +180,13 @@ fn leased(upload: &NewUpload) -> LeasedUpload {
             id: upload.id,
             fence: FIRST_FENCE,
         },
-        committed: 0,
+        object: UploadObject::new(StorageKey {
+            session: upload.object,
+            fence: FIRST_FENCE,
+        }),
+        parts: Vec::new(),
         algorithm: upload.algorithm,
         hash_state: None,
-        storage_key: upload.storage_key,
     }
 }
 
@@ -189,9 +197,14 @@ pub(super) fn check_digest(bytes: &[Bytes], expected: Digest) -> Result<u64, Reg
         hasher.update(slice);
     }
     let size = hasher.length();
+    compare(hasher, expected).map(|()| size)
+}
+
+/// Whether what was hashed is what `expected` names.
+pub(super) fn compare(hasher: Hasher, expected: Digest) -> Result<(), RegistryError> {
     let actual = hasher.finish();
     if actual == expected {
-        Ok(size)
+        Ok(())
     } else {
         Err(RegistryError::DigestMismatch { expected, actual })
     }

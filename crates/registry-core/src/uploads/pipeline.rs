@@ -2,11 +2,12 @@
 //!
 //! On a thread of its own an upload reads, hashes and writes one batch after the other, so that
 //! no byte changes caches; on a runtime's thread two others hash and write beside each other.
-//! Every [`CHECKPOINT`] bytes a flush runs beside what follows and is recorded when it ends, so
-//! that a client who loses its connection resumes near the end and the last flush has little to
-//! do. The lease is renewed beside all that while the request lives.
+//! Wherever the store can make what it has durable without cost ([`BlobWriter::flush_at`]) a flush
+//! runs beside what follows and is recorded when it ends, so that a client who loses its
+//! connection resumes near the end and the last flush has little to do. The lease is renewed
+//! beside all that while the request lives.
 
-use blob_hash::{HashState, Hasher};
+use blob_hash::Hasher;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -15,12 +16,10 @@ use super::body::{BODY_BUFFERS, UploadBody};
 use crate::blocking::blocking;
 use crate::buffers::Room;
 use crate::error::{BodyError, RegistryError};
-use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload};
+use crate::ports::{BlobWriter, Checkpoint, Lease, LeaseAfter, LeaseHold, LeasedUpload, Stored};
 use crate::registry::Registry;
 use crate::waits;
 
-/// How many bytes may be written before a flush is begun.
-const CHECKPOINT: u64 = 32 * 1024 * 1024;
 /// How often a lease is renewed; about a third of its life.
 const RENEWAL: std::time::Duration = std::time::Duration::from_secs(3);
 
@@ -31,7 +30,6 @@ pub(super) struct Pipeline {
     hasher: Hasher,
     writer: Box<dyn BlobWriter>,
     checkpoint: Option<JoinHandle<Result<LeaseHold, RegistryError>>>,
-    recorded: u64,
     limit: Option<u64>,
     end: Option<u64>,
     record: Record,
@@ -58,10 +56,11 @@ pub(super) enum Intake {
 }
 
 impl Pipeline {
-    /// `promised` is the length of the body as its range has it.
+    /// `length` is that of the body where it is known, and `promised` as its range has it.
     pub(super) async fn open(
         registry: &Registry,
         upload: &LeasedUpload,
+        length: Option<u64>,
         promised: Option<u64>,
         record: Record,
     ) -> Result<Self, RegistryError> {
@@ -74,7 +73,7 @@ impl Pipeline {
         };
         let writer = registry
             .blobs
-            .append(upload.storage_key, upload.committed)
+            .append(&upload.object, length.or(promised))
             .await?;
         Ok(Self {
             registry: registry.clone(),
@@ -82,9 +81,8 @@ impl Pipeline {
             hasher,
             writer,
             checkpoint: None,
-            recorded: upload.committed,
             limit: registry.settings.max_blob_bytes,
-            end: promised.map(|length| upload.committed.saturating_add(length)),
+            end: promised.map(|length| upload.object.committed.saturating_add(length)),
             record,
             lost,
             _room: room,
@@ -97,18 +95,8 @@ impl Pipeline {
         self.hasher.length()
     }
 
-    /// Takes in a body to its end or to its breaking off. After an error nothing more is recorded.
+    /// Takes in a body to its end or to its breaking off. After an error it is to be abandoned.
     pub(super) async fn take(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
-        let taken = self.take_batches(body).await;
-        if taken.is_err()
-            && let Err(error) = self.end_checkpoint().await
-        {
-            tracing::debug!(upload_id = %self.lease.id, %error, "checkpoint upload");
-        }
-        taken
-    }
-
-    async fn take_batches(&mut self, body: UploadBody) -> Result<Intake, RegistryError> {
         let mut batches = body.into_batches();
         loop {
             let batch = tokio::select! {
@@ -123,14 +111,23 @@ impl Pipeline {
         }
     }
 
-    async fn store(&mut self, batch: Vec<Bytes>) -> Result<(), RegistryError> {
+    async fn store(&mut self, mut batch: Vec<Bytes>) -> Result<(), RegistryError> {
         self.check(&batch)?;
-        let hashing = hash(self.hasher.clone(), batch.clone());
-        let (hasher, written) = tokio::join!(hashing, self.writer.write(batch));
-        written?;
-        self.hasher = hasher?;
-        if self.record == Record::Progress && self.written() - self.recorded >= CHECKPOINT {
-            self.begin_checkpoint().await?;
+        while !batch.is_empty() {
+            let flush_at = match self.record {
+                Record::Progress => self.writer.flush_at(),
+                // Nothing is flushed before the end.
+                Record::Nothing => u64::MAX,
+            };
+            let rest = cut(&mut batch, flush_at - self.written());
+            let hashing = hash(self.hasher.clone(), batch.clone());
+            let (hasher, written) = tokio::join!(hashing, self.writer.write(batch));
+            written?;
+            self.hasher = hasher?;
+            if self.written() == flush_at {
+                self.begin_checkpoint().await?;
+            }
+            batch = rest;
         }
         Ok(())
     }
@@ -149,15 +146,19 @@ impl Pipeline {
     /// Begins to make durable and record what is written so far, after the last time is over.
     async fn begin_checkpoint(&mut self) -> Result<(), RegistryError> {
         self.end_checkpoint().await?;
-        self.recorded = self.written();
         let (flush, metadata, lease) = (
             self.writer.flush(),
             self.registry.metadata.clone(),
             self.lease,
         );
-        let checkpoint = self.progress(LeaseAfter::Keep);
+        let (committed, hash_state) = (self.written(), self.hasher.state());
         self.checkpoint = Some(self.registry.tasks().spawn(async move {
-            flush.await?;
+            let checkpoint = Checkpoint {
+                committed,
+                hash_state,
+                stored: flush.await?,
+                lease: LeaseAfter::Keep,
+            };
             Ok(metadata.checkpoint_upload(lease, checkpoint).await?)
         }));
         Ok(())
@@ -171,17 +172,22 @@ impl Pipeline {
         }
     }
 
-    /// Makes everything durable.
-    pub(super) async fn flush(&mut self) -> Result<(), RegistryError> {
+    /// Makes everything durable. `more` tells whether another request is expected to append.
+    async fn close(&mut self, more: bool) -> Result<Stored, RegistryError> {
         self.end_checkpoint().await?;
-        Ok(self.writer.flush().await?)
+        Ok(self.writer.close(more).await?)
     }
 
     /// Makes everything durable, records it and gives the lease up.
-    pub(super) async fn release(mut self) -> Result<u64, RegistryError> {
-        self.flush().await?;
-        let checkpoint = self.progress(LeaseAfter::Release);
-        let committed = checkpoint.committed;
+    pub(super) async fn release(mut self, more: bool) -> Result<u64, RegistryError> {
+        let stored = self.close(more).await?;
+        let committed = self.written();
+        let checkpoint = Checkpoint {
+            committed,
+            hash_state: self.hasher.state(),
+            stored,
+            lease: LeaseAfter::Release,
+        };
         held(
             self.registry
                 .metadata
@@ -191,24 +197,45 @@ impl Pipeline {
         Ok(committed)
     }
 
-    /// Closes the file and tells the hash of everything taken in. The lease is renewed until the
-    /// guard is dropped.
-    pub(super) fn finish(self) -> (Hasher, DropGuard) {
-        (self.hasher, self.renewal)
+    /// The hash of everything taken in.
+    pub(super) fn hasher(&self) -> Hasher {
+        self.hasher.clone()
     }
 
-    fn progress(&self, lease: LeaseAfter) -> Checkpoint {
-        let hash_state: HashState = self.hasher.state();
-        Checkpoint {
-            committed: self.written(),
-            hash_state,
-            lease,
+    /// Makes everything durable: the blob is whole. The lease is renewed until the guard is dropped.
+    pub(super) async fn finish(mut self) -> Result<(Stored, DropGuard), RegistryError> {
+        let stored = self.close(false).await?;
+        Ok((stored, self.renewal))
+    }
+
+    /// Takes back what is not recorded: the client sends it again, or not at all.
+    pub(super) async fn abandon(mut self) {
+        // What a checkpoint still records must not be taken back.
+        if let Err(error) = self.end_checkpoint().await {
+            tracing::debug!(upload_id = %self.lease.id, %error, "checkpoint upload");
         }
+        self.writer.abandon().await;
     }
 }
 
+/// Cuts a batch off after `length` bytes and returns what lies behind.
+fn cut(batch: &mut Vec<Bytes>, length: u64) -> Vec<Bytes> {
+    let mut left = length;
+    for at in 0..batch.len() {
+        let slice = batch[at].len() as u64;
+        if slice > left {
+            let behind = batch[at].split_off(usize::try_from(left).unwrap_or(usize::MAX));
+            let mut rest = vec![behind];
+            rest.extend(batch.drain(at + 1..));
+            return rest;
+        }
+        left -= slice;
+    }
+    Vec::new()
+}
+
 /// A step that found its lease taken means that the session went to somebody else, or is gone.
-pub(super) fn held(hold: LeaseHold) -> Result<(), RegistryError> {
+fn held(hold: LeaseHold) -> Result<(), RegistryError> {
     match hold {
         LeaseHold::Held => Ok(()),
         LeaseHold::Lost => Err(RegistryError::UploadUnknown),
@@ -233,7 +260,7 @@ async fn hash(mut hasher: Hasher, batch: Vec<Bytes>) -> Result<Hasher, RegistryE
 }
 
 /// Renews the lease until the guard is dropped; cancels the token if it was lost.
-fn renew(registry: &Registry, lease: Lease) -> (CancellationToken, DropGuard) {
+pub(super) fn renew(registry: &Registry, lease: Lease) -> (CancellationToken, DropGuard) {
     let (lost, over) = (CancellationToken::new(), CancellationToken::new());
     let (metadata, lost_here, over_here) = (registry.metadata.clone(), lost.clone(), over.clone());
     registry.tasks().spawn(async move {

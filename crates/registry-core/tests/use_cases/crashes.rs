@@ -60,7 +60,7 @@ fn written_and_not_recorded_is_cut_off_by_the_next_append() {
     let id = machine.run(async |registry| {
         let id = registry.session_with(&first()).await;
         let lost = registry.append(id, anywhere(whole(&pattern(2, LARGE))));
-        registry.hang_at(BlobStoreCall::Flush, lost).await;
+        registry.hang_at(BlobStoreCall::Close, lost).await;
         id
     });
     machine.run(async |registry| {
@@ -80,7 +80,7 @@ fn written_and_not_recorded_is_cut_off_by_finishing_too() {
     let id = machine.run(async |registry| {
         let id = registry.session_with(&first()).await;
         let lost = registry.append(id, anywhere(whole(&pattern(2, LARGE))));
-        registry.hang_at(BlobStoreCall::Flush, lost).await;
+        registry.hang_at(BlobStoreCall::Close, lost).await;
         id
     });
     machine.run(async |registry| {

@@ -1,10 +1,14 @@
 //! Background jobs over virtual time: they remove what nobody needs, and nothing else.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use registry_core::RegistryError;
 use registry_core::ports::BlobStoreError;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault};
+use registry_core::{RegistryError, jobs};
+
+use uuid::Uuid;
 
 use crate::bodies::{LARGE, at, pattern, sha256};
 use crate::registry::{TestRegistry, lifetimes};
@@ -130,4 +134,32 @@ async fn what_could_not_be_deleted_is_tried_again() {
     assert_eq!(calls(), 3);
     registry.run_jobs().await;
     assert_eq!(calls(), 3);
+}
+
+/// What may still be finished, or is too young to tell, is left alone.
+#[tokio::test]
+async fn what_no_session_will_finish_is_taken_back() {
+    let registry = TestRegistry::new().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    registry.blobs.on(BlobStoreCall::Unfinished, move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        BlobStoreFault::None
+    });
+    jobs::take_back_unfinished(&registry.registry, registry.clock()).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    // A directory leaves nothing that a row does not lead to.
+    assert_eq!(registry.blobs.calls(BlobStoreCall::TakeBack), 0);
+
+    let live = registry.session_with(&pattern(1, 1_000)).await;
+    let objects: Vec<Uuid> = registry
+        .unpublished()
+        .keys()
+        .map(|name| name.parse().unwrap())
+        .collect();
+    let orphan = Uuid::now_v7();
+    registry.blobs.pretend_unfinished([objects[0], orphan]);
+    jobs::take_back_unfinished(&registry.registry, registry.clock()).await;
+    assert_eq!(registry.blobs.taken_back(), [orphan]);
+    registry.close_as(live, &pattern(1, 1_000)).await;
 }

@@ -7,7 +7,6 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use blob_storage::StorageUrl;
 use bytes::Bytes;
 use metadata_sqlite::{OpenError, OpenOptions, SqliteMetadata};
 use oci_types::{Algorithm, Digest, RepositoryName};
@@ -16,7 +15,9 @@ use registry_core::jobs;
 use registry_core::ports::{Lifetimes, Location, MissingReferences, StorageKey, UploadId};
 use registry_core::testing::TestClock;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault, FaultyBlobStore};
-use registry_core::{Chunk, OpenUpload, Registry, RegistryError, Settings, UploadOpened};
+use registry_core::{
+    BlobDelivery, Chunk, OpenUpload, Registry, RegistryError, Settings, UploadOpened,
+};
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
@@ -59,8 +60,8 @@ impl Machine {
     async fn start(self: &Arc<Self>, settings: Settings) -> TestRegistry {
         let metrics = prometheus::Registry::new();
         let metadata = Arc::new(self.open_metadata(&metrics).await);
-        let url = StorageUrl::File(self.storage());
-        let blobs = FaultyBlobStore::new(blob_storage::open(&url, &metrics).await.unwrap());
+        let blobs = blob_storage::open_directory(&self.storage(), &metrics).await;
+        let blobs = FaultyBlobStore::new(blobs.unwrap());
         let registry = Registry::new(metadata, Arc::new(blobs.clone()), settings);
         TestRegistry {
             registry,
@@ -211,8 +212,11 @@ impl TestRegistry {
     ) -> Result<Vec<u8>, RegistryError> {
         let access = self.pull_from(repository);
         let blob = self.registry.find_blob(&access, digest).await?;
-        let location = self.registry.open_blob(&blob, 0..blob.size).await?;
-        Ok(read_file(&location))
+        let delivery = self
+            .registry
+            .deliver_blob(&access, &blob, 0..blob.size, true)
+            .await?;
+        Ok(read_file(&delivery))
     }
 
     /// Makes a request until it comes to this call of the blob store, which never ends.
@@ -270,7 +274,10 @@ impl TestRegistry {
 
     /// Loses the file of a blob, as a disk may.
     pub(crate) fn remove_published(&self, key: StorageKey) {
-        let (name, blobs) = (key.0.to_string(), self.machine.storage().join("blobs"));
+        let (name, blobs) = (
+            key.session.to_string(),
+            self.machine.storage().join("blobs"),
+        );
         std::fs::remove_file(blobs.join(&name[34..]).join(&name)).unwrap();
     }
 
@@ -290,9 +297,9 @@ pub(crate) fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
 }
 
-pub(crate) fn read_file(location: &Location) -> Vec<u8> {
-    match location {
-        Location::File(part) => {
+pub(crate) fn read_file(delivery: &BlobDelivery) -> Vec<u8> {
+    match delivery {
+        BlobDelivery::Bytes(Location::File(part)) => {
             let mut bytes = vec![0; usize::try_from(part.length).unwrap()];
             part.file.read_exact_at(&mut bytes, part.offset).unwrap();
             bytes

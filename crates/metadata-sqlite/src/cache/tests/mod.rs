@@ -185,7 +185,7 @@ fn a_blob_is_answered_as_long_as_its_link_keeps_the_promise() {
     let blob = StoredBlob {
         digest: digest("blob"),
         size: 4,
-        storage_key: StorageKey(Uuid::nil()),
+        storage_key: StorageKey::of(Uuid::nil()),
     };
     for (expires_at, answered) in [
         (None, true),

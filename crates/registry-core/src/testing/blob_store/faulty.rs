@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::ports::{
-    BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey,
+    BlobStore, BlobStoreError, BlobWriter, Flush, Leftovers, Location, Part, Published, StorageKey,
+    Stored, Timestamp, Unfinished, UploadObject,
 };
 
 /// A method of the port.
@@ -21,16 +23,22 @@ pub enum BlobStoreCall {
     Write,
     /// [`BlobWriter::flush`]
     Flush,
-    /// [`BlobStore::read_unpublished`]
-    ReadUnpublished,
+    /// [`BlobWriter::close`]
+    Close,
     /// [`BlobStore::publish`]
     Publish,
     /// [`BlobStore::put`]
     Put,
     /// [`BlobStore::open`]
     Open,
+    /// [`BlobStore::redirect`]
+    Redirect,
     /// [`BlobStore::delete`]
     Delete,
+    /// [`BlobStore::unfinished`]
+    Unfinished,
+    /// [`BlobStore::take_back`]
+    TakeBack,
     /// [`BlobStore::probe`]
     Probe,
 }
@@ -62,6 +70,8 @@ pub struct FaultyBlobStore {
 struct Plan {
     hooks: HashMap<BlobStoreCall, Hook>,
     calls: HashMap<BlobStoreCall, u64>,
+    unfinished: Vec<Unfinished>,
+    taken_back: Vec<Uuid>,
 }
 
 impl fmt::Debug for FaultyBlobStore {
@@ -103,6 +113,20 @@ impl FaultyBlobStore {
         self.plan().calls.get(&call).copied().unwrap_or(0)
     }
 
+    /// From now on it says that these sessions left something unfinished, besides what really is.
+    pub fn pretend_unfinished(&self, sessions: impl IntoIterator<Item = Uuid>) {
+        let one = |session| Unfinished {
+            key: StorageKey::of(session),
+            id: "pretended".to_owned(),
+        };
+        self.plan().unfinished = sessions.into_iter().map(one).collect();
+    }
+
+    /// The sessions of which something was to be taken back.
+    pub fn taken_back(&self) -> Vec<Uuid> {
+        self.plan().taken_back.clone()
+    }
+
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,11 +158,11 @@ impl FaultyBlobStore {
 impl BlobStore for FaultyBlobStore {
     async fn append(
         &self,
-        key: StorageKey,
-        committed: u64,
+        object: &UploadObject,
+        length: Option<u64>,
     ) -> Result<Box<dyn BlobWriter>, BlobStoreError> {
         let writer = self
-            .run(BlobStoreCall::Append, self.store.append(key, committed))
+            .run(BlobStoreCall::Append, self.store.append(object, length))
             .await?;
         Ok(Box::new(FaultyBlobWriter {
             writer,
@@ -146,22 +170,22 @@ impl BlobStore for FaultyBlobStore {
         }))
     }
 
-    async fn read_unpublished(
+    async fn publish(
         &self,
-        key: StorageKey,
-        length: u64,
-    ) -> Result<ByteStream, BlobStoreError> {
-        let work = self.store.read_unpublished(key, length);
-        self.run(BlobStoreCall::ReadUnpublished, work).await
-    }
-
-    async fn publish(&self, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
-        self.run(BlobStoreCall::Publish, self.store.publish(key, size))
+        object: &UploadObject,
+        parts: Vec<Part>,
+    ) -> Result<Published, BlobStoreError> {
+        self.run(BlobStoreCall::Publish, self.store.publish(object, parts))
             .await
     }
 
-    async fn put(&self, key: StorageKey, bytes: Vec<Bytes>) -> Result<(), BlobStoreError> {
-        self.run(BlobStoreCall::Put, self.store.put(key, bytes))
+    async fn put(
+        &self,
+        object: &UploadObject,
+        bytes: Vec<Bytes>,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<Published, BlobStoreError> {
+        self.run(BlobStoreCall::Put, self.store.put(object, bytes, sha256))
             .await
     }
 
@@ -175,8 +199,31 @@ impl BlobStore for FaultyBlobStore {
             .await
     }
 
-    async fn delete(&self, keys: &[StorageKey]) -> Result<Vec<StorageKey>, BlobStoreError> {
-        self.run(BlobStoreCall::Delete, self.store.delete(keys))
+    fn redirect_host(&self) -> Option<&str> {
+        self.store.redirect_host()
+    }
+
+    async fn redirect(&self, key: StorageKey) -> Result<Option<String>, BlobStoreError> {
+        self.run(BlobStoreCall::Redirect, self.store.redirect(key))
+            .await
+    }
+
+    async fn delete(&self, leftovers: &[Leftovers]) -> Result<Vec<Leftovers>, BlobStoreError> {
+        self.run(BlobStoreCall::Delete, self.store.delete(leftovers))
+            .await
+    }
+
+    async fn unfinished(&self, before: Timestamp) -> Result<Vec<Unfinished>, BlobStoreError> {
+        let found = self.store.unfinished(before);
+        let mut found = self.run(BlobStoreCall::Unfinished, found).await?;
+        found.extend(self.plan().unfinished.iter().cloned());
+        Ok(found)
+    }
+
+    async fn take_back(&self, unfinished: &[Unfinished]) -> Result<(), BlobStoreError> {
+        let sessions = unfinished.iter().map(|one| one.key.session);
+        self.plan().taken_back.extend(sessions);
+        self.run(BlobStoreCall::TakeBack, self.store.take_back(unfinished))
             .await
     }
 
@@ -194,14 +241,28 @@ struct FaultyBlobWriter {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl BlobWriter for FaultyBlobWriter {
+    fn flush_at(&self) -> u64 {
+        self.writer.flush_at()
+    }
+
     async fn write(&mut self, batch: Vec<Bytes>) -> Result<(), BlobStoreError> {
         self.store
             .run(BlobStoreCall::Write, self.writer.write(batch))
             .await
     }
 
-    fn flush(&self) -> Flush {
+    fn flush(&mut self) -> Flush {
         let (store, flush) = (self.store.clone(), self.writer.flush());
         Box::pin(async move { store.run(BlobStoreCall::Flush, flush).await })
+    }
+
+    async fn close(&mut self, more: bool) -> Result<Stored, BlobStoreError> {
+        self.store
+            .run(BlobStoreCall::Close, self.writer.close(more))
+            .await
+    }
+
+    async fn abandon(&mut self) {
+        self.writer.abandon().await;
     }
 }

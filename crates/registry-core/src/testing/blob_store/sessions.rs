@@ -1,209 +1,217 @@
 //! Cases of upload sessions: appending, flushing, taking over, publishing.
 
-use std::time::Duration;
-
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::time::timeout;
 
-use super::{append_flushed, assert_lost, collect, new_key, pattern, pieces, read_whole, session};
-use crate::ports::BlobStore;
-
-/// Far more than any of this takes; a case that gets there hangs.
-const HANGS: Duration = Duration::from_mins(1);
+use super::{Session, assert_lost, pattern, pieces, read_whole};
+use crate::ports::{BlobStore, UploadObject};
 
 /// Batches come out as one object, in order.
 pub async fn what_is_appended_and_published_can_be_read(store: &dyn BlobStore) {
-    let (key, bytes) = (new_key(), pattern(0, 1_000_000));
-    let mut writer = store.append(key, 0).await.unwrap();
+    let bytes = pattern(0, 1_000_000);
+    let mut session = Session::new();
+    let mut writer = session.writer(store, None).await;
     for start in (0..bytes.len()).step_by(300_000) {
         let batch = bytes.slice(start..bytes.len().min(start + 300_000));
         writer.write(pieces(&batch)).await.unwrap();
     }
     writer.write(Vec::new()).await.unwrap();
-    writer.flush().await.unwrap();
-    drop(writer);
-    store.publish(key, bytes.len() as u64).await.unwrap();
-    assert_eq!(read_whole(store, key, bytes.len()).await, bytes);
+    session.close(writer, bytes.len(), false).await;
+    assert_eq!(session.published(store).await, bytes);
 }
 
-/// A later writer appends to what an earlier one left.
+/// A later holder appends to what earlier ones left, whether it was expected or not.
 pub async fn appending_goes_on_where_it_was(store: &dyn BlobStore) {
-    let bytes = pattern(1, 3_000);
-    let key = session(store, &bytes.slice(..1_000)).await;
-    for start in [1_000, 2_000] {
-        let mut writer = store.append(key, start as u64).await.unwrap();
-        append_flushed(&mut writer, &bytes.slice(start..start + 1_000)).await;
+    for guess in [true, false] {
+        let bytes = pattern(1, 3_000);
+        let mut session = Session::new();
+        for start in [0, 1_000, 2_000] {
+            let part = bytes.slice(start..start + 1_000);
+            session.append(store, &part, guess).await;
+        }
+        assert_eq!(session.published(store).await, bytes);
     }
-    store.publish(key, 3_000).await.unwrap();
-    assert_eq!(read_whole(store, key, 3_000).await, bytes);
+}
+
+/// Chunks of every size, as clients send them, over the bounds of parts.
+pub async fn chunks_of_any_size_make_one_object(store: &dyn BlobStore) {
+    for (chunk, count) in [
+        (1, 40),
+        (1_024, 100),
+        (100_000, 100),
+        (1_048_576, 20),
+        (6_000_000, 4),
+    ] {
+        let bytes = pattern(2, chunk * count);
+        let mut session = Session::new();
+        for start in (0..bytes.len()).step_by(chunk) {
+            let part = bytes.slice(start..start + chunk);
+            session.append(store, &part, true).await;
+        }
+        assert!(session.published(store).await == bytes, "{count} x {chunk}");
+    }
+}
+
+/// A large stream, then another behind it, though nobody expected one.
+pub async fn a_large_object_goes_on_after_a_wrong_guess(store: &dyn BlobStore) {
+    let bytes = pattern(3, 42_000_000);
+    let mut session = Session::new();
+    for part in [
+        0..17_000_000,
+        17_000_000..17_000_100,
+        17_000_100..42_000_000,
+    ] {
+        session.append(store, &bytes.slice(part), false).await;
+    }
+    assert!(session.published(store).await == bytes);
 }
 
 /// A session whose first bytes were never acknowledged begins again with none.
 pub async fn starting_over_forgets_everything(store: &dyn BlobStore) {
-    let key = session(store, &pattern(2, 5_000)).await;
-    let bytes = pattern(3, 10);
-    append_flushed(&mut store.append(key, 0).await.unwrap(), &bytes).await;
-    assert_lost(store.publish(key, 5_000).await, key);
-    store.publish(key, 10).await.unwrap();
-    assert_eq!(read_whole(store, key, 10).await, bytes);
+    let mut session = Session::new();
+    session.lose(store, &pattern(4, 5_000)).await;
+    let bytes = pattern(5, 10);
+    session.append(store, &bytes, false).await;
+    assert_eq!(session.published(store).await, bytes);
 }
 
-/// What a writer that died wrote beyond the recorded offset leaves no trace.
+/// What a holder that died wrote beyond the recorded offset leaves no trace.
 pub async fn an_unacknowledged_tail_is_cut(store: &dyn BlobStore) {
-    let key = session(store, &pattern(4, 10_000)).await;
-    let end = pattern(5, 7);
-    append_flushed(&mut store.append(key, 4_000).await.unwrap(), &end).await;
-    assert_lost(store.read_unpublished(key, 4_008).await, key);
-    store.publish(key, 4_007).await.unwrap();
-    let expected = [&pattern(4, 4_000)[..], &end].concat();
-    assert_eq!(read_whole(store, key, 4_007).await, expected);
+    let (begin, end) = (pattern(6, 4_000), pattern(7, 7));
+    let mut session = Session::new();
+    session.append(store, &begin, true).await;
+    session.lose(store, &pattern(8, 6_000)).await;
+    session.append(store, &end, false).await;
+    assert_eq!(session.published(store).await, [begin, end].concat());
 }
 
-/// A request that was given up may still have a write under way: it ends before the next begins.
+/// Whoever finishes a session after a crash need not have appended to it.
+pub async fn publishing_cuts_an_unacknowledged_tail(store: &dyn BlobStore) {
+    for guess in [true, false] {
+        let bytes = pattern(9, 2_000);
+        let mut session = Session::new();
+        session.append(store, &bytes, guess).await;
+        session.lose(store, &pattern(10, 7_000)).await;
+        assert_eq!(session.published(store).await, bytes);
+    }
+}
+
+/// A request that was given up may still have a write under way: it ends before the next begins, or
+/// it goes elsewhere.
 pub async fn a_write_nobody_waited_for_stays_out_of_the_next_writers_way(store: &dyn BlobStore) {
     let long = pattern(99, 3_000_000);
     for round in 0..8 {
-        let (key, bytes) = (new_key(), pattern(round, 100_000));
-        let mut writer = store.append(key, 0).await.unwrap();
+        let bytes = pattern(round, 100_000);
+        let mut session = Session::new();
+        let mut writer = session.writer(store, None).await;
         let abandoned = writer.write(vec![long.clone()]).now_or_never();
         drop(writer);
-        let mut writer = store.append(key, 0).await.unwrap();
-        append_flushed(&mut writer, &bytes).await;
-        drop(writer);
-        assert_lost(store.read_unpublished(key, 100_001).await, key);
-        store.publish(key, 100_000).await.unwrap();
-        assert_eq!(
-            read_whole(store, key, 100_000).await,
-            bytes,
-            "after {abandoned:?}"
-        );
+        session.append(store, &bytes, false).await;
+        let published = session.published(store).await;
+        assert_eq!(published, bytes, "after {abandoned:?}");
     }
 }
 
-/// The metadata may promise more than is there; that must show before anything is written.
+/// It goes on as if nothing had been written.
+pub async fn what_is_abandoned_leaves_the_rest_as_it_was(store: &dyn BlobStore) {
+    let (begin, end) = (pattern(11, 20_000_000), pattern(12, 3_000));
+    let mut session = Session::new();
+    session.append(store, &begin, true).await;
+    for abandoned in [10, 20_000_000] {
+        let mut writer = session.writer(store, None).await;
+        writer.write(pieces(&pattern(13, abandoned))).await.unwrap();
+        writer.abandon().await;
+    }
+    session.append(store, &end, false).await;
+    assert!(session.published(store).await == [begin, end].concat());
+}
+
+/// The metadata may promise more than is there; that must show before anything is published.
 pub async fn appending_to_less_than_was_acknowledged_is_lost(store: &dyn BlobStore) {
-    let absent = new_key();
-    assert_lost(store.append(absent, 1).await, absent);
-    let key = session(store, &pattern(6, 100)).await;
-    assert_lost(store.append(key, 101).await, key);
-    store.append(key, 100).await.unwrap();
-}
-
-/// Two writers never hold one object; the second gets it when the first is dropped.
-pub async fn a_second_writer_waits_for_the_first(store: &dyn BlobStore) {
-    let key = new_key();
-    let mut first = store.append(key, 0).await.unwrap();
-    let mut second = store.append(key, 5);
-    for _ in 0..50 {
-        assert!(second.as_mut().now_or_never().is_none(), "two writers");
-        tokio::task::yield_now().await;
-    }
-    // Another object is free meanwhile.
-    timeout(HANGS, store.append(new_key(), 0))
-        .await
-        .unwrap()
-        .unwrap();
-    append_flushed(&mut first, &pattern(7, 5)).await;
-    drop(first);
-    let mut second = timeout(HANGS, second).await.unwrap().unwrap();
-    append_flushed(&mut second, &pattern(8, 5)).await;
-    drop(second);
-    store.publish(key, 10).await.unwrap();
-    assert_eq!(
-        read_whole(store, key, 10).await,
-        [pattern(7, 5), pattern(8, 5)].concat()
+    let absent = UploadObject {
+        committed: 1,
+        ..Session::new().object
+    };
+    assert_lost(store.append(&absent, None).await, absent.key);
+    let mut session = Session::new();
+    session.append(store, &pattern(14, 100), true).await;
+    session.object.committed = 101;
+    assert_lost(
+        store.append(&session.object, None).await,
+        session.object.key,
     );
+    session.object.committed = 100;
+    store.append(&session.object, None).await.unwrap();
 }
 
-/// A flush is asked for between two writes and awaited after them, even after the writer is gone.
-pub async fn a_flush_runs_beside_later_writes(store: &dyn BlobStore) {
-    let (key, bytes) = (new_key(), pattern(9, 600_000));
-    let mut writer = store.append(key, 0).await.unwrap();
-    writer.write(vec![bytes.slice(..200_000)]).await.unwrap();
-    let flush = writer.flush();
-    let (flushed, written) = tokio::join!(flush, writer.write(vec![bytes.slice(200_000..400_000)]));
-    flushed.unwrap();
-    written.unwrap();
-    writer.write(vec![bytes.slice(400_000..)]).await.unwrap();
-    let flush = writer.flush();
-    drop(writer);
-    flush.await.unwrap();
-    store.publish(key, 600_000).await.unwrap();
-    assert_eq!(read_whole(store, key, 600_000).await, bytes);
-}
-
-/// Before publishing only [`BlobStore::read_unpublished`] finds the bytes, after it only
-/// [`BlobStore::open`].
-pub async fn unpublished_bytes_can_be_read_but_not_opened(store: &dyn BlobStore) {
-    let bytes = pattern(10, 700_000);
-    let key = session(store, &bytes).await;
-    assert_lost(store.open(key, 700_000, 0..700_000).await, key);
-    assert_lost(store.open(key, 0, 0..0).await, key);
-    for length in [0, 1, 262_144, 262_145, 700_000] {
-        let stream = store.read_unpublished(key, length as u64).await.unwrap();
-        assert_eq!(collect(stream).await, bytes.slice(..length));
+/// A flush is asked for between two writes and awaited after them; whoever goes on from what it
+/// told finds exactly the bytes before it.
+pub async fn a_flush_covers_what_was_written_before_it(store: &dyn BlobStore) {
+    let mut session = Session::new();
+    let mut writer = session.writer(store, None).await;
+    let until = usize::try_from(writer.flush_at()).unwrap();
+    let bytes = pattern(15, until + 9_000_000);
+    for start in (0..until).step_by(1_000_000) {
+        let batch = bytes.slice(start..until.min(start + 1_000_000));
+        writer.write(vec![batch]).await.unwrap();
     }
-    assert_lost(store.read_unpublished(key, 700_001).await, key);
-    store.publish(key, 700_000).await.unwrap();
-    assert_lost(store.read_unpublished(key, 1).await, key);
-    assert_lost(store.append(key, 1).await, key);
-    assert_eq!(read_whole(store, key, 700_000).await, bytes);
+    let flush = writer.flush();
+    let (flushed, written) = tokio::join!(flush, writer.write(vec![bytes.slice(until..)]));
+    written.unwrap();
+    assert!(writer.flush_at() > until as u64);
+    drop(writer);
+    session.absorb(until, flushed.unwrap());
+    session.object.key.fence += 1;
+    let end = bytes.slice(until..until + 1_000);
+    session.append(store, &end, false).await;
+    assert!(session.published(store).await == bytes[..until + 1_000]);
 }
 
 /// Many sessions at once, in small steps, each with its own bytes.
 pub async fn sessions_do_not_disturb_each_other(store: &dyn BlobStore) {
     let one = |seed: u8| async move {
-        let (key, bytes) = (new_key(), pattern(seed, 40_000));
-        let mut writer = store.append(key, 0).await.unwrap();
+        let bytes = pattern(seed, 40_000);
+        let mut session = Session::new();
         for start in (0..bytes.len()).step_by(5_000) {
-            append_flushed(&mut writer, &bytes.slice(start..start + 5_000)).await;
+            let part = bytes.slice(start..start + 5_000);
+            session.append(store, &part, true).await;
         }
-        drop(writer);
-        store.publish(key, bytes.len() as u64).await.unwrap();
-        (key, bytes)
+        assert_eq!(session.published(store).await, bytes);
     };
-    for (key, bytes) in join_all((0..24).map(one)).await {
-        assert_eq!(read_whole(store, key, bytes.len()).await, bytes);
-    }
-}
-
-/// Whoever finishes a session after a crash need not have appended to it.
-pub async fn publishing_cuts_an_unacknowledged_tail(store: &dyn BlobStore) {
-    let key = session(store, &pattern(11, 9_000)).await;
-    store.publish(key, 2_000).await.unwrap();
-    assert_eq!(read_whole(store, key, 2_000).await, pattern(11, 2_000));
-    assert_lost(store.open(key, 2_001, 0..1).await, key);
+    join_all((0..24).map(one)).await;
 }
 
 /// A client may ask again for what succeeded already.
 pub async fn publishing_again_is_no_error(store: &dyn BlobStore) {
-    let bytes = pattern(12, 1_234);
-    let key = session(store, &bytes).await;
-    for _ in 0..3 {
-        store.publish(key, 1_234).await.unwrap();
+    for length in [1_234, 20_000_000] {
+        let bytes = pattern(16, length);
+        let mut session = Session::new();
+        session.append(store, &bytes, false).await;
+        let first = session.publish(store).await.unwrap();
+        for _ in 0..2 {
+            session.object.key.fence += 1;
+            let again = session.publish(store).await.unwrap();
+            assert_eq!(again.key, first.key);
+        }
+        assert!(read_whole(store, first.key, bytes.len()).await == bytes);
     }
-    assert_lost(store.publish(key, 1_235).await, key);
-    assert_lost(store.publish(key, 1_233).await, key);
-    assert_eq!(read_whole(store, key, 1_234).await, bytes);
 }
 
 /// No object, or too short a one, is never published.
 pub async fn publishing_what_is_not_there_is_lost(store: &dyn BlobStore) {
-    let absent = new_key();
-    assert_lost(store.publish(absent, 0).await, absent);
-    let key = session(store, &pattern(13, 100)).await;
-    assert_lost(store.publish(key, 101).await, key);
-    assert_lost(store.open(key, 100, 0..100).await, key);
-    store.publish(key, 100).await.unwrap();
+    let mut session = Session::new();
+    session.object.committed = 5;
+    assert_lost(session.publish(store).await, session.object.key);
+    let mut session = Session::new();
+    session.append(store, &pattern(17, 100), false).await;
+    session.object.committed = 101;
+    assert_lost(session.publish(store).await, session.object.key);
 }
 
 /// The empty blob is a blob.
 pub async fn an_empty_session_can_be_published(store: &dyn BlobStore) {
-    let key = new_key();
-    let writer = store.append(key, 0).await.unwrap();
-    writer.flush().await.unwrap();
-    drop(writer);
-    store.publish(key, 0).await.unwrap();
-    assert!(read_whole(store, key, 0).await.is_empty());
+    let mut session = Session::new();
+    session.append(store, &Bytes::new(), false).await;
+    assert!(session.published(store).await.is_empty());
 }

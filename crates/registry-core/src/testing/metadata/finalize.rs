@@ -5,40 +5,39 @@ use oci_types::Digest;
 use std::sync::{Arc, Mutex};
 
 use super::{
-    INSTANT, change, claim_blob, commit, digest_of, dry_run, due, finalize, just_under, lifetimes,
-    name, new_upload, push_blob, reference, referring, refusal, refuse,
+    INSTANT, change, claim_blob, commit, digest_of, dry_run, due, finalize, hash_state, just_under,
+    lifetimes, name, new_upload, published, push_blob, reference, referring, refusal, refuse,
 };
 use crate::change::Guard;
 use crate::ports::{
-    Acquisition, BlobDeletion, BlobKind, ExistingBlob, Finalization, FinishedUpload, Lease,
-    LeaseHold, Lookup, ManifestCommit, Metadata, MissingReferences, NewManifest, StorageKey,
-    StoredBlob, UploadPurpose, UploadStart, UploadState,
+    Acquisition, BlobDeletion, BlobKind, Claim, Claimed, ExistingBlob, Finalization,
+    FinishedUpload, Lease, Lookup, ManifestCommit, Metadata, MissingReferences, NewManifest,
+    StorageKey, Stored, StoredBlob, UploadPurpose, UploadStart, UploadState,
 };
 use crate::testing::TestClock;
 
 /// A session claimed for a content.
-struct Claimed {
+struct Session {
     lease: Lease,
     key: StorageKey,
     digest: Digest,
     size: u64,
 }
 
-impl Claimed {
+impl Session {
     fn finished(&self) -> FinishedUpload {
         FinishedUpload {
             lease: self.lease,
             digest: self.digest,
             size: self.size,
+            published: published(self.key),
         }
     }
 
     fn purpose(&self) -> UploadPurpose {
-        UploadPurpose::Finalize {
+        // Claiming says that all of it is durable.
+        UploadPurpose::Finish {
             digest: self.digest,
-            size: self.size,
-            // Claiming says that all of it is durable.
-            committed: self.size,
         }
     }
 
@@ -51,22 +50,28 @@ impl Claimed {
     }
 }
 
-async fn claimed(metadata: &dyn Metadata, repository: &str, content: &[u8]) -> Claimed {
+async fn claimed(metadata: &dyn Metadata, repository: &str, content: &[u8]) -> Session {
     let upload = new_upload(repository, UploadStart::Leased);
     let (lease, key) = (
         Lease {
             id: upload.id,
             fence: 1,
         },
-        upload.storage_key,
+        StorageKey::of(upload.object),
     );
     let (digest, size) = (digest_of(content), content.len() as u64);
     metadata.create_upload(&change(), upload).await.unwrap();
+    let claim = Claim {
+        digest,
+        size,
+        hash_state: hash_state(),
+        stored: Stored::default(),
+    };
     assert_eq!(
-        metadata.claim_upload(lease, digest, size).await.unwrap(),
-        LeaseHold::Held
+        metadata.claim_upload(lease, claim).await.unwrap(),
+        Claimed::Held(Vec::new())
     );
-    Claimed {
+    Session {
         lease,
         key,
         digest,
@@ -80,7 +85,7 @@ async fn find(metadata: &dyn Metadata, repository: &str, digest: &Digest) -> Loo
 
 async fn acquire(
     metadata: &dyn Metadata,
-    session: &Claimed,
+    session: &Session,
     purpose: UploadPurpose,
 ) -> Acquisition {
     metadata
@@ -108,7 +113,7 @@ pub async fn a_finalized_blob_is_visible(metadata: &dyn Metadata, clock: &TestCl
 /// When the bytes are at hand already.
 pub async fn a_session_can_be_opened_for_a_digest(metadata: &dyn Metadata, _clock: &TestClock) {
     let (finished, key) = claim_blob(metadata, "a/b", b"").await;
-    let session = Claimed {
+    let session = Session {
         lease: finished.lease,
         key,
         digest: finished.digest,
@@ -190,44 +195,50 @@ pub async fn known_bytes_are_not_kept_twice(metadata: &dyn Metadata, clock: &Tes
     assert_eq!(due, second);
 }
 
-/// Nor for another digest than it was claimed for.
-pub async fn a_session_that_is_not_claimed_cannot_be_finalized(
+/// By its holder, where publishing took no step; and it is done then.
+pub async fn a_session_need_not_be_claimed(metadata: &dyn Metadata, _clock: &TestClock) {
+    let upload = new_upload("a/b", UploadStart::Leased);
+    let (id, key) = (upload.id, StorageKey::of(upload.object));
+    metadata.create_upload(&change(), upload).await.unwrap();
+    let session = Session {
+        lease: Lease { id, fence: 1 },
+        key,
+        digest: digest_of(b"blob"),
+        size: 4,
+    };
+    assert_eq!(
+        finalize(metadata, session.finished()).await,
+        Finalization::Published
+    );
+    assert_eq!(
+        find(metadata, "a/b", &session.digest).await,
+        Lookup::Found(session.blob())
+    );
+    match acquire(metadata, &session, session.purpose()).await {
+        Acquisition::Done { digest } => assert_eq!(digest, session.digest),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Nor without a lease.
+pub async fn a_session_claimed_for_another_digest_cannot_be_finalized(
     metadata: &dyn Metadata,
     _clock: &TestClock,
 ) {
-    let upload = new_upload("a/b", UploadStart::Leased);
-    let lease = Lease {
-        id: upload.id,
-        fence: 1,
-    };
-    metadata.create_upload(&change(), upload).await.unwrap();
+    let other = claimed(metadata, "a/b", b"other").await;
     let (digest, size) = (digest_of(b"blob"), 4);
+    let finished = FinishedUpload {
+        digest,
+        size,
+        ..other.finished()
+    };
     assert_eq!(
-        finalize(
-            metadata,
-            FinishedUpload {
-                lease,
-                digest,
-                size
-            }
-        )
-        .await,
+        finalize(metadata, finished.clone()).await,
         Finalization::Lost
     );
-    metadata
-        .claim_upload(lease, digest_of(b"other"), 5)
-        .await
-        .unwrap();
+    metadata.release_upload(other.lease).await.unwrap();
     assert_eq!(
-        finalize(
-            metadata,
-            FinishedUpload {
-                lease,
-                digest,
-                size
-            }
-        )
-        .await,
+        finalize(metadata, other.finished()).await,
         Finalization::Lost
     );
     assert_eq!(find(metadata, "a/b", &digest).await, Lookup::Absent);
@@ -271,13 +282,9 @@ pub async fn a_holder_that_lost_its_lease_cannot_finalize(
 pub async fn whoever_repeats_the_digest_takes_over(metadata: &dyn Metadata, clock: &TestClock) {
     let session = claimed(metadata, "a/b", b"blob").await;
     clock.advance(lifetimes().upload_lease);
-    let other = UploadPurpose::Finalize {
-        digest: digest_of(b"other"),
-        size: 5,
-        committed: 4,
-    };
+    let digest = digest_of(b"other");
     for purpose in [
-        other,
+        UploadPurpose::Finish { digest },
         UploadPurpose::Write { expected: None },
         UploadPurpose::Write { expected: Some(4) },
     ] {
@@ -289,7 +296,7 @@ pub async fn whoever_repeats_the_digest_takes_over(metadata: &dyn Metadata, cloc
     let Acquisition::Leased(taken) = acquire(metadata, &session, session.purpose()).await else {
         panic!("not taken over");
     };
-    assert_eq!(taken.storage_key, session.key);
+    assert_eq!(taken.object.key.session, session.key.session);
     let finished = FinishedUpload {
         lease: taken.lease,
         ..session.finished()

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use blob_hash::{HashState, Hasher};
 use bytes::Bytes;
 use oci_types::{Algorithm, Digest, MediaType, Reference, RepositoryName, Tag};
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::change::{Actor, Change, Guard, Refusal};
 use crate::ports::{
     BlobKind, BlobReference, Finalization, FinishedUpload, Lease, Lifetimes, Lookup,
-    ManifestCommit, Metadata, MissingReferences, NewManifest, NewUpload, StorageKey,
+    ManifestCommit, Metadata, MissingReferences, NewManifest, NewUpload, Published, StorageKey,
     StoredManifest, UploadId, UploadStart,
 };
 
@@ -72,9 +73,22 @@ pub fn image_type() -> MediaType {
         .unwrap()
 }
 
+/// A hash state, where it does not matter which.
+pub fn hash_state() -> HashState {
+    Hasher::new(Algorithm::Sha256).state()
+}
+
 /// A key nobody used.
 pub fn fresh_key() -> StorageKey {
-    StorageKey(Uuid::now_v7())
+    StorageKey::of(Uuid::now_v7())
+}
+
+/// An object that lies under a key, with nothing beside it.
+pub fn published(key: StorageKey) -> Published {
+    Published {
+        key,
+        leftovers: false,
+    }
 }
 
 /// A session nobody opened.
@@ -83,7 +97,7 @@ pub fn new_upload(repository: &str, start: UploadStart) -> NewUpload {
         id: UploadId(Uuid::new_v4()),
         repository: name(repository),
         algorithm: Algorithm::Sha256,
-        storage_key: fresh_key(),
+        object: fresh_key().session,
         start,
     }
 }
@@ -98,7 +112,7 @@ pub async fn claim_blob(
     let (digest, size) = (digest_of(content), content.len() as u64);
     let upload = new_upload(repository, UploadStart::Finalizing { digest, size });
     let (key, lease) = (
-        upload.storage_key,
+        StorageKey::of(upload.object),
         Lease {
             id: upload.id,
             fence: 1,
@@ -109,6 +123,7 @@ pub async fn claim_blob(
         lease,
         digest,
         size,
+        published: published(key),
     };
     (finished, key)
 }
@@ -217,11 +232,11 @@ pub async fn resolve(metadata: &dyn Metadata, repository: &str, tag: &str) -> Op
     }
 }
 
-/// Keys whose tombstones are due.
+/// Sessions whose tombstones are due, as keys of their only objects.
 pub async fn due(metadata: &dyn Metadata) -> Vec<StorageKey> {
     let due = metadata.due_deletions(1_000).await.unwrap();
     due.into_iter()
-        .map(|tombstone| tombstone.storage_key)
+        .map(|leftovers| StorageKey::of(leftovers.key.session))
         .collect()
 }
 

@@ -24,6 +24,7 @@ pub mod storage_deletions;
 pub mod tags;
 pub mod totals;
 pub mod upload_expiry;
+pub mod upload_objects;
 pub mod uploads;
 
 pub use fixtures::*;
@@ -128,13 +129,27 @@ macro_rules! metadata_contract {
                 cancelling_what_cannot_be_cancelled_is_told
                 a_claimed_session_takes_no_more_bytes
                 a_dry_run_opens_nothing
+                whole_blobs_go_to_sessions_without_bytes
+                only_what_is_held_can_be_finished
+            }
+            upload_objects {
+                what_the_store_said_comes_back
+                parts_come_back_in_order_to_whoever_publishes
+                parts_of_an_object_that_was_started_anew_are_void
+                a_part_may_be_recorded_again
+                a_late_holder_records_no_parts
+                a_tombstone_names_the_last_holder_and_what_the_store_said
+                the_published_object_is_kept_among_leftovers
+                the_key_of_a_blob_has_its_fence
+                sessions_that_may_go_on_are_live
             }
             finalize {
                 a_finalized_blob_is_visible
                 a_session_can_be_opened_for_a_digest
                 a_repeated_finalize_finds_it_done
                 known_bytes_are_not_kept_twice
-                a_session_that_is_not_claimed_cannot_be_finalized
+                a_session_need_not_be_claimed
+                a_session_claimed_for_another_digest_cannot_be_finalized
                 a_holder_that_lost_its_lease_cannot_finalize
                 whoever_repeats_the_digest_takes_over
                 a_refused_finalize_can_be_repeated
@@ -154,6 +169,7 @@ macro_rules! metadata_contract {
                 tombstones_wait_for_their_moment
                 the_oldest_tombstones_come_first
                 forgotten_tombstones_are_gone
+                a_tombstone_that_asks_for_more_stays
                 a_sound_engine_passes_its_probe
             }
             totals {

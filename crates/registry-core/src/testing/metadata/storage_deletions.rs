@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{INSTANT, change, due, fresh_key, just_under, lifetimes, name, new_upload};
-use crate::ports::{Metadata, StorageKey, UploadStart};
+use crate::ports::{Leftovers, Metadata, StorageKey, UploadStart};
 use crate::testing::TestClock;
 
 /// A key that is to be deleted one delay from now.
 async fn bury(metadata: &dyn Metadata) -> StorageKey {
     let upload = new_upload("a/b", UploadStart::Open);
-    let (id, key) = (upload.id, upload.storage_key);
+    let (id, key) = (upload.id, StorageKey::of(upload.object));
     metadata.create_upload(&change(), upload).await.unwrap();
     assert!(
         metadata
@@ -38,10 +40,7 @@ pub async fn the_oldest_tombstones_come_first(metadata: &dyn Metadata, clock: &T
     }
     clock.advance(lifetimes().tombstone_delay);
     let first = metadata.due_deletions(3).await.unwrap();
-    let first: Vec<StorageKey> = first
-        .into_iter()
-        .map(|tombstone| tombstone.storage_key)
-        .collect();
+    let first: Vec<StorageKey> = first.into_iter().map(|leftovers| leftovers.key).collect();
     assert_eq!(first, keys[..3]);
     assert_eq!(due(metadata).await, keys);
 }
@@ -50,12 +49,30 @@ pub async fn the_oldest_tombstones_come_first(metadata: &dyn Metadata, clock: &T
 pub async fn forgotten_tombstones_are_gone(metadata: &dyn Metadata, clock: &TestClock) {
     let (gone, kept) = (bury(metadata).await, bury(metadata).await);
     clock.advance(lifetimes().tombstone_delay);
+    let leftovers = |key| Leftovers {
+        key,
+        keep: None,
+        state: Bytes::new(),
+    };
     metadata
-        .forget_deletions(&[gone, fresh_key()])
+        .forget_deletions(&[leftovers(gone), leftovers(fresh_key())])
         .await
         .unwrap();
     metadata.forget_deletions(&[]).await.unwrap();
     assert_eq!(due(metadata).await, [kept]);
+}
+
+/// Less was deleted than is to go by now.
+pub async fn a_tombstone_that_asks_for_more_stays(metadata: &dyn Metadata, clock: &TestClock) {
+    let key = bury(metadata).await;
+    clock.advance(lifetimes().tombstone_delay);
+    let less = Leftovers {
+        key,
+        keep: Some(1),
+        state: Bytes::new(),
+    };
+    metadata.forget_deletions(&[less]).await.unwrap();
+    assert_eq!(due(metadata).await, [key]);
 }
 
 /// Fresh and used.

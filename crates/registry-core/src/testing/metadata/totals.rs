@@ -1,9 +1,13 @@
 //! What is counted, and what counts once.
 
-use super::{change, digest_of, manifest, name, new_upload, push, push_blob, reference, referring};
+use super::{
+    change, digest_of, hash_state, manifest, name, new_upload, push, push_blob, reference,
+    referring,
+};
 use crate::change::Guard;
 use crate::ports::{
-    BlobDeletion, BlobKind, Lease, LeaseHold, Metadata, Mount, Totals, UploadStart,
+    BlobDeletion, BlobKind, Claim, Claimed, Lease, LeaseHold, Metadata, Mount, Stored, Totals,
+    UploadStart,
 };
 use crate::testing::TestClock;
 
@@ -99,7 +103,13 @@ pub async fn open_sessions_are_counted(metadata: &dyn Metadata, _clock: &TestClo
     let hold = metadata.release_upload(released).await;
     assert_eq!(hold.unwrap(), LeaseHold::Held);
     assert_eq!(open().await, 2);
-    let hold = metadata.claim_upload(claimed, digest_of(b""), 0).await;
-    assert_eq!(hold.unwrap(), LeaseHold::Held);
+    let claim = Claim {
+        digest: digest_of(b""),
+        size: 0,
+        hash_state: hash_state(),
+        stored: Stored::default(),
+    };
+    let outcome = metadata.claim_upload(claimed, claim).await;
+    assert_eq!(outcome.unwrap(), Claimed::Held(Vec::new()));
     assert_eq!(open().await, 1);
 }

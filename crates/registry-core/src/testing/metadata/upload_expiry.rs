@@ -10,7 +10,7 @@ use crate::testing::TestClock;
 
 async fn open(metadata: &dyn Metadata) -> (UploadId, StorageKey) {
     let upload = new_upload("a/b", UploadStart::Open);
-    let opened = (upload.id, upload.storage_key);
+    let opened = (upload.id, StorageKey::of(upload.object));
     metadata.create_upload(&change(), upload).await.unwrap();
     opened
 }

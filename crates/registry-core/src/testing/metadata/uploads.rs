@@ -5,10 +5,14 @@ use futures_util::future::join;
 use oci_types::Algorithm;
 use uuid::Uuid;
 
-use super::{change, digest_of, dry_run, due, finalize, just_under, lifetimes, name, new_upload};
+use super::{
+    change, digest_of, dry_run, due, finalize, fresh_key, just_under, lifetimes, name, new_upload,
+    published,
+};
 use crate::ports::{
-    Acquisition, Checkpoint, Finalization, FinishedUpload, Lease, LeaseAfter, LeaseHold,
-    LeasedUpload, Metadata, NewUpload, UploadId, UploadPurpose, UploadStart, UploadState,
+    Acquisition, Checkpoint, Claim, Claimed, Finalization, FinishedUpload, Lease, LeaseAfter,
+    LeaseHold, LeasedUpload, Metadata, NewUpload, StorageKey, Stored, UploadId, UploadObject,
+    UploadPurpose, UploadStart, UploadState,
 };
 use crate::testing::TestClock;
 
@@ -45,13 +49,23 @@ fn checkpoint(content: &[u8], lease: LeaseAfter) -> Checkpoint {
     Checkpoint {
         committed: content.len() as u64,
         hash_state: state_of(content),
+        stored: Stored::default(),
         lease,
+    }
+}
+
+/// A claim for a content that is durable.
+fn claim(content: &[u8]) -> Claim {
+    Claim {
+        digest: digest_of(content),
+        size: content.len() as u64,
+        hash_state: state_of(content),
+        stored: Stored::default(),
     }
 }
 
 /// Every step that needs a lease, with one that is not in force.
 async fn assert_lost(metadata: &dyn Metadata, lease: Lease) {
-    let digest = digest_of(b"late");
     let late = checkpoint(b"late", LeaseAfter::Keep);
     assert_eq!(
         metadata.checkpoint_upload(lease, late).await.unwrap(),
@@ -63,13 +77,14 @@ async fn assert_lost(metadata: &dyn Metadata, lease: Lease) {
         LeaseHold::Lost
     );
     assert_eq!(
-        metadata.claim_upload(lease, digest, 4).await.unwrap(),
-        LeaseHold::Lost
+        metadata.claim_upload(lease, claim(b"late")).await.unwrap(),
+        Claimed::Lost
     );
     let finished = FinishedUpload {
         lease,
-        digest,
+        digest: digest_of(b"late"),
         size: 4,
+        published: published(fresh_key()),
     };
     assert_eq!(finalize(metadata, finished).await, Finalization::Lost);
 }
@@ -141,17 +156,22 @@ pub async fn a_session_belongs_to_its_repository(metadata: &dyn Metadata, _clock
 /// Again and again, each time with a higher fence.
 pub async fn a_session_can_be_acquired_and_released(metadata: &dyn Metadata, _clock: &TestClock) {
     let upload = new_upload("a/b", UploadStart::Open);
-    let (id, key) = (upload.id, upload.storage_key);
+    let (id, object) = (upload.id, upload.object);
     metadata.create_upload(&change(), upload).await.unwrap();
     let mut fence = 0;
     for _ in 0..3 {
         let upload = leased(metadata, id).await;
         assert!(upload.lease.fence > fence);
         fence = upload.lease.fence;
-        assert_eq!((upload.lease.id, upload.storage_key), (id, key));
+        assert_eq!(upload.lease.id, id);
+        let key = StorageKey {
+            session: object,
+            fence,
+        };
+        assert_eq!(upload.object, UploadObject::new(key));
         assert_eq!(
-            (upload.committed, upload.algorithm, upload.hash_state),
-            (0, Algorithm::Sha256, None)
+            (upload.algorithm, upload.hash_state),
+            (Algorithm::Sha256, None)
         );
         assert!(matches!(
             acquire(metadata, id, WRITE).await,
@@ -206,7 +226,7 @@ pub async fn a_checkpoint_records_offset_and_hash_together(
     }
     let again = leased(metadata, id).await;
     assert_eq!(
-        (again.committed, again.hash_state),
+        (again.object.committed, again.hash_state),
         (8, Some(state_of(b"one, two")))
     );
 }
@@ -220,25 +240,24 @@ pub async fn an_offset_that_differs_is_told(metadata: &dyn Metadata, _clock: &Te
         .await
         .unwrap();
     for expected in [0, 3, 5, u64::MAX] {
-        let digest = digest_of(b"x");
-        let finalize = UploadPurpose::Finalize {
-            digest,
-            size: 9,
-            committed: expected,
+        let write = UploadPurpose::Write {
+            expected: Some(expected),
         };
-        for purpose in [
-            UploadPurpose::Write {
-                expected: Some(expected),
-            },
-            finalize,
-        ] {
-            let outcome = acquire(metadata, id, purpose).await;
-            assert!(
-                matches!(outcome, Acquisition::Elsewhere { committed: 4 }),
-                "{outcome:?}"
-            );
-        }
+        let outcome = acquire(metadata, id, write).await;
+        assert!(
+            matches!(outcome, Acquisition::Elsewhere { committed: 4 }),
+            "{outcome:?}"
+        );
     }
+    let whole = UploadPurpose::Whole {
+        digest: digest_of(b"x"),
+        size: 9,
+    };
+    let outcome = acquire(metadata, id, whole).await;
+    assert!(
+        matches!(outcome, Acquisition::Elsewhere { committed: 4 }),
+        "{outcome:?}"
+    );
     let outcome = acquire(metadata, id, UploadPurpose::Write { expected: Some(4) }).await;
     assert!(matches!(outcome, Acquisition::Leased(_)), "{outcome:?}");
 }
@@ -295,7 +314,7 @@ pub async fn an_expired_lease_is_taken_over(metadata: &dyn Metadata, clock: &Tes
     clock.advance(lifetimes().upload_lease);
     let taken = leased(metadata, id).await;
     assert!(taken.lease.fence > late.fence);
-    assert_eq!(taken.committed, 2);
+    assert_eq!(taken.object.committed, 2);
     assert_lost(metadata, late).await;
     assert_eq!(
         metadata.renew_upload(taken.lease).await.unwrap(),
@@ -322,7 +341,7 @@ pub async fn a_cancelled_session_is_lost_to_its_holder(metadata: &dyn Metadata, 
             id: upload.id,
             fence: 1,
         },
-        upload.storage_key,
+        StorageKey::of(upload.object),
     );
     metadata.create_upload(&change(), upload).await.unwrap();
     assert!(
@@ -385,11 +404,8 @@ pub async fn a_claimed_session_takes_no_more_bytes(metadata: &dyn Metadata, _clo
     let id = open(metadata).await;
     let lease = leased(metadata, id).await.lease;
     assert_eq!(
-        metadata
-            .claim_upload(lease, digest_of(b"12"), 2)
-            .await
-            .unwrap(),
-        LeaseHold::Held
+        metadata.claim_upload(lease, claim(b"12")).await.unwrap(),
+        Claimed::Held(Vec::new())
     );
     let more = checkpoint(b"123", LeaseAfter::Keep);
     assert_eq!(
@@ -445,4 +461,54 @@ pub async fn a_dry_run_opens_nothing(metadata: &dyn Metadata, _clock: &TestClock
         .unwrap();
     assert!(matches!(dry, Acquisition::Leased(_)));
     leased(metadata, id).await;
+}
+
+/// And to one that was claimed for the same blob, whose bytes were lost with its holder.
+pub async fn whole_blobs_go_to_sessions_without_bytes(metadata: &dyn Metadata, clock: &TestClock) {
+    let id = open(metadata).await;
+    let (digest, size) = (digest_of(b"blob"), 4);
+    let whole = UploadPurpose::Whole { digest, size };
+    for fence in [1, 2] {
+        let Acquisition::Leased(upload) = acquire(metadata, id, whole).await else {
+            panic!("not leased");
+        };
+        assert_eq!((upload.lease.fence, upload.object.committed), (fence, 0));
+        clock.advance(lifetimes().upload_lease);
+    }
+    let progress = metadata.find_upload(&name("a/b"), id).await.unwrap();
+    assert_eq!(
+        progress.unwrap().state,
+        UploadState::Finalizing { digest, size }
+    );
+    let longer = UploadPurpose::Whole { digest, size: 5 };
+    let finish = UploadPurpose::Finish { digest };
+    for purpose in [longer, finish, WRITE] {
+        let outcome = acquire(metadata, id, purpose).await;
+        assert!(matches!(outcome, Acquisition::Absent), "{outcome:?}");
+    }
+}
+
+/// With its bytes, hash and all, whatever their number.
+pub async fn only_what_is_held_can_be_finished(metadata: &dyn Metadata, _clock: &TestClock) {
+    for content in [b"".as_slice(), b"blob"] {
+        let id = open(metadata).await;
+        let upload = leased(metadata, id).await;
+        metadata
+            .checkpoint_upload(upload.lease, checkpoint(content, LeaseAfter::Release))
+            .await
+            .unwrap();
+        let digest = digest_of(content);
+        let finish = UploadPurpose::Finish { digest };
+        let Acquisition::Leased(upload) = acquire(metadata, id, finish).await else {
+            panic!("not leased");
+        };
+        assert_eq!(upload.object.committed, content.len() as u64);
+        assert_eq!(upload.hash_state, Some(state_of(content)));
+        let progress = metadata.find_upload(&name("a/b"), id).await.unwrap();
+        let size = content.len() as u64;
+        assert_eq!(
+            progress.unwrap().state,
+            UploadState::Finalizing { digest, size }
+        );
+    }
 }

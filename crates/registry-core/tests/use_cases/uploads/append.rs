@@ -116,7 +116,7 @@ async fn a_last_flush_that_fails_acknowledges_nothing() {
     let registry = TestRegistry::new().await;
     let first = pattern(1, 1_000);
     let id = registry.session_with(&first).await;
-    registry.blobs.once(BlobStoreCall::Flush, failed());
+    registry.blobs.once(BlobStoreCall::Close, failed());
     assert_refused!(
         registry.append(id, at(1_000, &pattern(2, LARGE))).await,
         RegistryError::BlobStore(BlobStoreError::Failed(_))

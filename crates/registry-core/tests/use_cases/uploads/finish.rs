@@ -3,10 +3,10 @@
 use std::io;
 
 use bytes::Bytes;
-use oci_types::Digest;
+use oci_types::{Algorithm, Digest};
 use registry_core::ports::BlobStoreError;
 use registry_core::testing::blob_store::{BlobStoreCall, BlobStoreFault};
-use registry_core::{BodyError, RegistryError, Settings};
+use registry_core::{BodyError, OpenUpload, RegistryError, Settings, UploadOpened};
 
 use crate::bodies::{LARGE, anywhere, at, broken, pattern, sha256, sha512, unmeasured, whole};
 use crate::registry::{SETTINGS, TestRegistry};
@@ -46,7 +46,8 @@ async fn a_wrong_digest_ends_the_session_and_its_object() {
     assert_refused!(registry.read(&wrong).await, RegistryError::BlobUnknown);
 }
 
-/// Finishes a session that holds the first part with the second, and reads the blob back.
+/// Finishes a session that holds the first part with the second, and reads the blob back, which opens
+/// it once.
 async fn finish_in_two(content: &Bytes, committed: usize, digest: Digest) -> TestRegistry {
     let registry = TestRegistry::new().await;
     let id = registry.session_with(&content.slice(..committed)).await;
@@ -62,7 +63,7 @@ async fn sha512_that_is_first_named_at_the_end_is_read_again() {
     let content = pattern(1, LARGE);
     for committed in [1_000, LARGE - 1_000, LARGE] {
         let registry = finish_in_two(&content, committed, sha512(&content)).await;
-        assert_eq!(registry.blobs.calls(BlobStoreCall::ReadUnpublished), 1);
+        assert_eq!(registry.blobs.calls(BlobStoreCall::Open), 2);
     }
 }
 
@@ -70,7 +71,7 @@ async fn sha512_that_is_first_named_at_the_end_is_read_again() {
 async fn sha512_of_a_small_blob_in_the_put_is_hashed_as_it_comes() {
     let content = pattern(1, 1_000);
     let registry = finish_in_two(&content, 0, sha512(&content)).await;
-    assert_eq!(registry.blobs.calls(BlobStoreCall::ReadUnpublished), 0);
+    assert_eq!(registry.blobs.calls(BlobStoreCall::Open), 1);
 }
 
 #[tokio::test]
@@ -87,18 +88,45 @@ async fn a_wrong_sha512_that_is_first_named_at_the_end_ends_the_session() {
     registry.assert_stored(&[], &[]);
 }
 
+/// Whatever algorithm the session was opened for and the digest names.
+#[tokio::test]
+async fn nothing_is_published_as_nothing_but_itself() {
+    let registry = TestRegistry::new().await;
+    let (access, content) = (registry.push(), pattern(1, 1_000));
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+        for digest in [sha256(&content), sha512(&content)] {
+            let request = OpenUpload::Session(algorithm);
+            let opened = registry.registry.open_upload(&access, request).await;
+            let UploadOpened::Session(id) = opened.unwrap() else {
+                panic!("a session");
+            };
+            assert_refused!(
+                registry.close(id, digest).await,
+                RegistryError::DigestMismatch { .. }
+            );
+            assert_refused!(
+                registry.read(&digest).await,
+                RegistryError::NameUnknown(_) | RegistryError::BlobUnknown
+            );
+            // Whoever has the bytes is not told that they are there.
+            let elsewhere = registry.store("other/app", &content).await.unwrap();
+            assert!(registry.read_from("other/app", &elsewhere).await.unwrap() == content);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_small_last_chunk_is_appended() {
     let content = pattern(1, 2_000);
     let registry = finish_in_two(&content, 1_000, sha256(&content)).await;
-    assert_eq!(registry.blobs.calls(BlobStoreCall::ReadUnpublished), 0);
+    assert_eq!(registry.blobs.calls(BlobStoreCall::Open), 1);
 }
 
 #[tokio::test]
 async fn a_large_last_chunk_is_appended() {
     let content = pattern(1, 1_000 + LARGE);
     let registry = finish_in_two(&content, 1_000, sha256(&content)).await;
-    assert_eq!(registry.blobs.calls(BlobStoreCall::ReadUnpublished), 0);
+    assert_eq!(registry.blobs.calls(BlobStoreCall::Open), 1);
 }
 
 /// It alone is what the digest names, but the session holds bytes before it.
@@ -187,7 +215,7 @@ async fn a_last_chunk_that_was_not_flushed_can_be_sent_again() {
     let digest = sha256(&content);
     let id = registry.session_with(&content.slice(..1_000)).await;
     let last = || at(1_000, &content.slice(1_000..));
-    registry.blobs.once(BlobStoreCall::Flush, failed());
+    registry.blobs.once(BlobStoreCall::Close, failed());
     assert_refused!(
         registry.finish(id, digest, last()).await,
         RegistryError::BlobStore(BlobStoreError::Failed(_))

@@ -50,7 +50,7 @@ async fn a_large_blob_is_streamed() {
         for digest in [sha256(&content), sha512(&content)] {
             let registry = stored(&content, digest, whole(&content)).await;
             assert_eq!(registry.blobs.calls(BlobStoreCall::Put), 0);
-            assert_eq!(registry.blobs.calls(BlobStoreCall::ReadUnpublished), 0);
+            assert_eq!(registry.blobs.calls(BlobStoreCall::Open), 1);
         }
     }
 }
@@ -88,7 +88,7 @@ async fn a_digest_without_a_body_opens_a_session() {
     registry.close(id, digest).await.unwrap();
     assert!(registry.read(&digest).await.unwrap() == content);
     // The digest named the algorithm before the bytes came.
-    assert_eq!(registry.blobs.calls(BlobStoreCall::ReadUnpublished), 0);
+    assert_eq!(registry.blobs.calls(BlobStoreCall::Open), 1);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_store_that_fails_leaves_nothing_for_long() {
     let cases = [
         (BlobStoreCall::Put, 1_000),
         (BlobStoreCall::Write, LARGE),
-        (BlobStoreCall::Flush, LARGE),
+        (BlobStoreCall::Close, LARGE),
         (BlobStoreCall::Publish, LARGE),
     ];
     for (call, length) in cases {
