@@ -1,0 +1,112 @@
+//! The blob index: find, mount, delete. How a blob becomes visible in a repository is the same
+//! for a mount and for a finished upload; the SQL for it stands in `link`.
+
+mod delete;
+mod find;
+mod link;
+mod mount;
+
+use async_trait::async_trait;
+use oci_types::{Digest, RepositoryName};
+use registry_core::change::{Change, Guard};
+use registry_core::ports::{
+    BlobDeletion, BlobIndex, ExistingBlob, Lookup, MetadataError, Mount, StoredBlob,
+};
+
+use crate::PostgresMetadata;
+use crate::database::{Database, Effect};
+use crate::error::Failure;
+use crate::statement::Statement;
+use crate::time::milliseconds;
+
+pub(crate) use self::link::{held_before, link_blob};
+
+pub(crate) const STATEMENTS: &[&Statement] = &[
+    &find::FIND,
+    &find::EXTEND,
+    &mount::MOUNT,
+    &mount::MOUNT_FROM_NAMESPACE,
+    &delete::DELETE,
+];
+
+/// Who is always late with extending a link gives up after so many times.
+const ATTEMPTS: usize = 3;
+
+#[async_trait]
+impl BlobIndex for PostgresMetadata {
+    async fn find_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Lookup<StoredBlob>, MetadataError> {
+        let find = find::Find {
+            repository,
+            digest,
+            now: self.time.now(),
+            extension: find::Extension {
+                promise: milliseconds(self.lifetimes.blob_link_promise),
+                life: milliseconds(self.lifetimes.blob_link),
+            },
+        };
+        if let Some(replica) = self.replica()
+            && let Some((blob, false)) = replica.hear(look_up(replica.database(), &find).await)
+        {
+            return Ok(Lookup::Found(blob));
+        }
+        for _ in 0..ATTEMPTS {
+            let (blob, ends) = match look_up(&self.primary, &find).await? {
+                Lookup::Found(found) => found,
+                Lookup::Absent => return Ok(Lookup::Absent),
+                Lookup::NoRepository => return Ok(Lookup::NoRepository),
+            };
+            let extend = find::Extend(find);
+            if !ends || self.primary.write(Effect::Decided, &extend).await? {
+                return Ok(Lookup::Found(blob));
+            }
+        }
+        Err(Failure::Contended.into())
+    }
+
+    async fn mount_blob(
+        &self,
+        change: &Change,
+        guard: Guard<ExistingBlob>,
+        source: Option<&RepositoryName>,
+        target: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Mount, MetadataError> {
+        let effect = Effect::of(change, &guard);
+        let mount = mount::MountBlob {
+            guard,
+            source,
+            target,
+            digest,
+            now: self.time.now(),
+            life: milliseconds(self.lifetimes.blob_link),
+        };
+        self.primary.write(effect, &mount).await
+    }
+
+    async fn delete_blob(
+        &self,
+        change: &Change,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobDeletion, MetadataError> {
+        let delete = delete::Delete {
+            repository,
+            digest,
+            now: self.time.now(),
+        };
+        self.primary.write(Effect::of_change(change), &delete).await
+    }
+}
+
+/// The blob, and whether its link ends too soon.
+async fn look_up(
+    database: &Database,
+    find: &find::Find<'_>,
+) -> Result<Lookup<(StoredBlob, bool)>, MetadataError> {
+    let row = database.row(find.statement()).await?;
+    Ok(find.found(row.as_ref())?)
+}

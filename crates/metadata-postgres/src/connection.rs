@@ -1,0 +1,90 @@
+//! How connections are set up, the same for each: nothing depends on what an operator has set for
+//! the server, the database or the user.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection, Row as _};
+
+/// What `pg_stat_activity` shows.
+const NAME: &str = "berth";
+
+/// Statements that a connection keeps prepared; more than there are.
+pub(crate) const STATEMENTS: usize = 128;
+
+/// How many connections, and how long anything may take on them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) connections: u32,
+    pub(crate) acquire_timeout: Duration,
+    pub(crate) statement_timeout: Duration,
+    pub(crate) lock_timeout: Duration,
+}
+
+/// What is asked of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// To write and to know the last word.
+    Primary,
+    /// To answer look-ups.
+    Replica,
+}
+
+// One round trip: settings are rows of an answer, too.
+//
+// - A server that notices that a client is gone gives up what it has locked for it.
+// - A plan is made once, whatever the arguments and however small the tables are by then, and has to
+//   be right when they have grown: rows are found by index, one after the other, in the order that
+//   the statement leads from one to the next. These are the plans that the tests read.
+// - A statement of a millisecond is not worth compiling.
+const SET_UP: &str =
+    "SELECT set_config(name, value, false), current_setting('transaction_read_only')::boolean
+    FROM (VALUES
+        ('statement_timeout', $1),
+        ('lock_timeout', $2),
+        ('idle_in_transaction_session_timeout', $1),
+        ('tcp_keepalives_idle', '30'),
+        ('tcp_keepalives_interval', '10'),
+        ('tcp_keepalives_count', '3'),
+        ('default_transaction_isolation', 'read committed'),
+        ('plan_cache_mode', 'force_generic_plan'),
+        ('enable_seqscan', 'off'),
+        ('enable_hashjoin', 'off'),
+        ('enable_mergejoin', 'off'),
+        ('enable_bitmapscan', 'off'),
+        ('enable_material', 'off'),
+        ('enable_memoize', 'off'),
+        ('jit', 'off')
+    ) AS setting (name, value)";
+
+/// What every connection is opened with. No other parameter goes into the first message: a pooler
+/// between would refuse it.
+pub(crate) fn options(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .application_name(NAME)
+        .extra_float_digits(None)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging()
+}
+
+/// Sets up a connection that was just opened.
+pub(crate) async fn set_up(
+    connection: &mut PgConnection,
+    role: Role,
+    settings: Settings,
+) -> sqlx::Result<()> {
+    let milliseconds = |duration: Duration| duration.as_millis().to_string();
+    let row = sqlx::query(SET_UP)
+        .bind(milliseconds(settings.statement_timeout))
+        .bind(milliseconds(settings.lock_timeout))
+        .persistent(false)
+        .fetch_one(connection)
+        .await?;
+    let read_only: bool = row.try_get(1)?;
+    if read_only && role == Role::Primary {
+        // Another may be the primary by now, under the same name.
+        let standby = "the server takes no writes: it is a standby";
+        return Err(sqlx::Error::Io(std::io::Error::other(standby)));
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! One database server: its connections, and how statements are run on them.
+//!
+//! - A look-up is one statement, run again once where the connection broke (`read`).
+//! - A write is one statement in a transaction of its own, or between BEGIN and COMMIT where what it
+//!   found has to be judged first; it is run again where others came in between (`write`).
+//!
+//! A connection that broke is thrown away. Those that lay idle then are suspected of the same fate
+//! and tested once before they are used; so a database that was restarted, or whose place another
+//! took, costs a few requests and no restart of the registry.
+
+mod read;
+mod suspicion;
+mod write;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{PgConnection, PgPool, Postgres};
+use tokio::time::timeout;
+
+use self::suspicion::Suspicion;
+pub(crate) use self::write::{Effect, Verdict, Write};
+use crate::connection::{self, Role, Settings};
+use crate::error::{Failure, Fault};
+use crate::metrics::Metrics;
+use crate::statement::Bound;
+
+/// What the network may take beside the time that a statement has.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// An answer is waited for so long where statements have no limit.
+const UNLIMITED: Duration = Duration::from_hours(24);
+
+/// Connections to one server, and what they are used with.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pool: PgPool,
+    suspicion: Arc<Suspicion>,
+    /// How long an answer is waited for. The server gives up earlier; a server that is cut off
+    /// cannot.
+    answer: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl Database {
+    /// Opens no connection yet.
+    pub(crate) fn new(
+        options: PgConnectOptions,
+        role: Role,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let suspicion = Arc::new(Suspicion::new());
+        let suspects = Arc::clone(&suspicion);
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections.max(1))
+            .acquire_timeout(settings.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, about| {
+                let suspects = Arc::clone(&suspects);
+                Box::pin(async move { Ok(suspects.clears(connection, about.idle_for).await) })
+            })
+            .after_connect(move |connection, _| {
+                Box::pin(connection::set_up(connection, role, settings))
+            })
+            .connect_lazy_with(options);
+        Self {
+            pool,
+            suspicion,
+            answer: match settings.statement_timeout {
+                Duration::ZERO => UNLIMITED,
+                limit => limit + MARGIN,
+            },
+            metrics,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> PgPool {
+        self.pool.clone()
+    }
+
+    /// Closes its connections once nobody uses them any more.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, Failure> {
+        let began = Instant::now();
+        let connection = self.pool.acquire().await;
+        self.metrics.waited(began.elapsed());
+        connection.map_err(Failure::Connect)
+    }
+
+    /// Runs one statement.
+    async fn run(
+        &self,
+        connection: &mut PgConnection,
+        bound: Bound,
+    ) -> Result<Vec<PgRow>, Failure> {
+        let Bound {
+            statement,
+            arguments,
+        } = bound;
+        let failed = |cause| Failure::Statement {
+            name: statement.name,
+            cause,
+        };
+        let arguments = arguments.map_err(|cause| failed(sqlx::Error::Encode(cause)))?;
+        let rows = sqlx::query_with(statement.sql, arguments).fetch_all(connection);
+        self.answered(statement.name, rows).await
+    }
+
+    /// Waits for an answer, but not for ever, and counts it.
+    async fn answered<T>(
+        &self,
+        name: &'static str,
+        answer: impl Future<Output = sqlx::Result<T>>,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        let answer = timeout(self.answer, answer).await;
+        self.metrics.observe(name, began.elapsed());
+        match answer {
+            Ok(answer) => answer.map_err(|cause| Failure::Statement { name, cause }),
+            Err(_) => Err(Failure::Silent {
+                name,
+                within: self.answer,
+            }),
+        }
+    }
+
+    /// Gives a connection back after what was done on it, or away if it broke.
+    fn give_back(&self, mut connection: PoolConnection<Postgres>, failure: Option<&Failure>) {
+        if failure.is_some_and(|failure| failure.fault() == Fault::Broken) {
+            self.suspicion.raise();
+            connection.close_on_drop();
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What is opened, what is refused, and with which words.
+
+use berth_test_servers::Postgres;
+use futures_util::future::join_all;
+use metadata_postgres::{OpenError, OpenOptions, PostgresMetadata};
+use registry_core::change::Guard;
+use registry_core::ports::{ManifestStore as _, MetadataError, TagIndex as _};
+use registry_core::testing::metadata::{change, name, push, resolve, tagged};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+
+use super::Database;
+
+/// The sentence an operator reads.
+async fn refusal(database: &Database) -> OpenError {
+    match database.open().await {
+        Ok(_) => panic!("opened"),
+        Err(error) => {
+            let sentence = error.to_string();
+            let name = database.url.rsplit('/').next().unwrap();
+            assert!(sentence.contains(name), "{sentence}");
+            error
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_again() {
+    let mut database = Database::new().await;
+    let metadata = database.open().await.unwrap();
+    let digest = push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+    metadata.close().await;
+    database.metrics = prometheus::Registry::new();
+    let metadata = database.open().await.unwrap();
+    assert_eq!(resolve(&metadata, "a/b", "v1").await, Some(digest));
+}
+
+#[tokio::test]
+async fn a_closed_database_answers_no_more() {
+    let database = Database::migrated().await;
+    let metadata = database.open().await.unwrap();
+    metadata.close().await;
+    let late = metadata
+        .commit_manifest(&change(), Guard::open(), tagged("a/b", "late", &["v1"]))
+        .await;
+    assert!(
+        matches!(late, Err(MetadataError::Unavailable(_))),
+        "{late:?}"
+    );
+    let late = metadata.list_tags(&name("a/b"), None, 1).await;
+    assert!(
+        matches!(late, Err(MetadataError::Unavailable(_))),
+        "{late:?}"
+    );
+}
+
+/// As when a deployment starts all its pods.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_may_open_an_empty_database_at_once() {
+    let database = Database::new().await;
+    let opened = join_all((0..8).map(|_| database.open_another())).await;
+    let digest = push(&opened[0], tagged("a/b", "{}", &["v1"])).await;
+    for metadata in &opened {
+        assert_eq!(resolve(metadata, "a/b", "v1").await, Some(digest));
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    for set_up in [
+        "CREATE TABLE notes (note text)",
+        "CREATE TABLE _sqlx_migrations (version bigint); INSERT INTO _sqlx_migrations VALUES (1)",
+    ] {
+        let database = Database::new().await;
+        database.execute(set_up).await;
+        let error = refusal(&database).await;
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+        let mut connection = database.connect().await;
+        let ours = "SELECT to_regclass('manifests') IS NOT NULL";
+        let row = connection.fetch_one(ours).await.unwrap();
+        assert!(!row.get::<bool, _>(0));
+    }
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_naming_both_versions() {
+    let database = Database::migrated().await;
+    let newer =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', true, '', 0)";
+    database.execute(newer).await;
+    let error = refusal(&database).await;
+    let sentence = error.to_string();
+    assert!(
+        matches!(error, OpenError::Newer { found: 9999, .. }),
+        "{error:?}"
+    );
+    assert!(
+        sentence.contains("9999") && sentence.contains("up to 1"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn an_applied_step_that_was_changed_is_refused() {
+    let database = Database::migrated().await;
+    database
+        .execute("UPDATE _sqlx_migrations SET checksum = ''")
+        .await;
+    let error = refusal(&database).await;
+    assert!(matches!(error, OpenError::Migration { .. }), "{error:?}");
+}
+
+/// A first start may be cut off before its first step.
+#[tokio::test]
+async fn what_a_cut_off_first_start_left_is_completed() {
+    let database = Database::new().await;
+    database
+        .execute(
+            "CREATE TABLE _sqlx_migrations (
+                version bigint PRIMARY KEY, description text NOT NULL,
+                installed_on timestamptz NOT NULL DEFAULT now(),
+                success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL
+             )",
+        )
+        .await;
+    let metadata = database.open().await.unwrap();
+    push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+}
+
+#[tokio::test]
+async fn an_older_database_is_migrated_or_refused() {
+    let database = Database::new().await;
+    let options = || OpenOptions {
+        migrate: false,
+        ..OpenOptions::new(database.url.as_str(), prometheus::Registry::new())
+    };
+    let error = PostgresMetadata::open(options()).await.unwrap_err();
+    assert!(
+        matches!(error, OpenError::Older { found: 0, .. }),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("`berth migrate`"), "{error}");
+
+    let state = PostgresMetadata::schema_state(&database.url).await.unwrap();
+    assert_eq!((state.found, state.is_current()), (None, false));
+    let before = PostgresMetadata::migrate(&database.url).await.unwrap();
+    assert_eq!(before, state);
+    let state = PostgresMetadata::schema_state(&database.url).await.unwrap();
+    assert_eq!((state.found, state.is_current()), (Some(state.known), true));
+    PostgresMetadata::open(options()).await.unwrap();
+}
+
+#[tokio::test]
+async fn migrations_may_have_a_url_of_their_own() {
+    let database = Database::new().await;
+    let options = OpenOptions {
+        migrations_url: Some(format!("{}?application_name=migrations", database.url)),
+        ..database.options()
+    };
+    PostgresMetadata::open(options).await.unwrap();
+
+    let (database, other) = (Database::new().await, Database::new().await);
+    let options = OpenOptions {
+        migrations_url: Some(other.url),
+        ..database.options()
+    };
+    let error = PostgresMetadata::open(options).await.unwrap_err();
+    assert!(
+        matches!(error, OpenError::OtherDatabase { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_may_not_migrate_is_told_so() {
+    let database = Database::new().await;
+    database.execute("CREATE ROLE guest LOGIN").await;
+    let guest = Database::at(database.url.replace("//postgres@", "//guest@"));
+    let error = refusal(&guest).await;
+    assert!(matches!(error, OpenError::NotOwner { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_told_without_the_password() {
+    let server = Postgres::shared().await;
+    for (url, expected) in [
+        (
+            "postgres://u:secret@127.0.0.1:1/database_x".to_owned(),
+            "cannot be reached",
+        ),
+        (
+            "postgres:///database_x?host=/nowhere&password=secret".to_owned(),
+            "cannot be reached",
+        ),
+        (
+            server
+                .url("database_x")
+                .replace("postgres@", "postgres:secret@"),
+            "no database",
+        ),
+        (
+            server
+                .url("postgres")
+                .replace("postgres@", "nobody:secret@"),
+            "does not let this user in",
+        ),
+        (
+            "postgres://u:secret@host:port/".to_owned(),
+            "cannot be read",
+        ),
+    ] {
+        let options = OpenOptions::new(url, prometheus::Registry::new());
+        assert!(!format!("{options:?}").contains("secret"));
+        let error = PostgresMetadata::open(options).await.unwrap_err();
+        let sentence = error.to_string();
+        assert!(sentence.contains(expected), "{sentence}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_refused() {
+    let database = Database::migrated().await;
+    let name = database.url.rsplit('/').next().unwrap();
+    let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    database.execute(&read_only).await;
+    let error = refusal(&database).await;
+    assert!(matches!(error, OpenError::ReadOnly { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_keep_all_text_is_refused() {
+    let server = Postgres::shared().await;
+    let create = "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0";
+    server.execute("postgres", create).await;
+    let error = refusal(&Database::at(server.url("latin"))).await;
+    assert!(
+        matches!(&error, OpenError::Encoding { found, .. } if found == "LATIN1"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_database_without_a_schema_is_refused() {
+    let database = Database::new().await;
+    database.execute("DROP SCHEMA public").await;
+    let error = refusal(&database).await;
+    assert!(matches!(error, OpenError::NoSchema { .. }), "{error:?}");
+}
+
+/// Whatever an operator has set for server, database or user.
+#[tokio::test]
+async fn settings_of_the_database_do_not_matter() {
+    let database = Database::migrated().await;
+    let name = database.url.rsplit('/').next().unwrap();
+    let mut connection = database.connect().await;
+    for setting in [
+        "default_transaction_isolation = 'serializable'",
+        "statement_timeout = '1s'",
+        "timezone = 'Asia/Kolkata'",
+        "plan_cache_mode = 'force_custom_plan'",
+        "bytea_output = 'escape'",
+        "standard_conforming_strings = off",
+    ] {
+        let set = format!("ALTER DATABASE {name} SET {setting}");
+        connection.execute(AssertSqlSafe(set)).await.unwrap();
+    }
+    let metadata = database.open().await.unwrap();
+    let digest = push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+    assert_eq!(resolve(&metadata, "a/b", "v1").await, Some(digest));
+}
