@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::s3::S3OpenError;
+
 /// Why a store cannot be opened, and what to do about it.
 #[derive(Debug, Error)]
 pub enum StorageOpenError {
@@ -64,6 +66,9 @@ pub enum StorageOpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// A bucket cannot be used.
+    #[error(transparent)]
+    S3(#[from] S3OpenError),
     /// The metrics are registered already.
     #[error("the metrics of the storage cannot be registered")]
     Metrics(#[from] prometheus::Error),

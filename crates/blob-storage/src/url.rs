@@ -6,11 +6,15 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::s3::{S3Url, S3UrlError};
+
 /// A blob store and where it keeps its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StorageUrl {
     /// `file:DIR`: a directory on this machine, absolute or relative to where the process started.
     File(PathBuf),
+    /// `s3://BUCKET/PREFIX?…`: a bucket on S3 or on a server that speaks its protocol.
+    S3(Box<S3Url>),
 }
 
 /// Why a text is not a [`StorageUrl`].
@@ -23,11 +27,19 @@ pub enum StorageUrlError {
     #[error("write file:DIR without slashes before the path, such as file:/var/lib/berth/storage")]
     Slashes,
     /// A scheme of another store.
-    #[error("storage `{0}:` is not supported: use file:DIR, such as file:/var/lib/berth/storage")]
+    #[error(
+        "storage `{0}:` is not supported: use file:DIR, such as file:/var/lib/berth/storage, \
+         or s3://BUCKET/PREFIX"
+    )]
     UnknownScheme(String),
     /// A path, perhaps, but nothing that says what it is.
-    #[error("a storage URL is file:DIR, such as file:/var/lib/berth/storage")]
+    #[error(
+        "a storage URL is file:DIR, such as file:/var/lib/berth/storage, or s3://BUCKET/PREFIX"
+    )]
     NoScheme,
+    /// A bucket that cannot be, or a parameter.
+    #[error(transparent)]
+    S3(#[from] S3UrlError),
 }
 
 impl FromStr for StorageUrl {
@@ -38,6 +50,7 @@ impl FromStr for StorageUrl {
             Some(("file", "")) => Err(StorageUrlError::NoDirectory),
             Some(("file", path)) if path.starts_with("//") => Err(StorageUrlError::Slashes),
             Some(("file", path)) => Ok(Self::File(path.into())),
+            Some(("s3", _)) => Ok(Self::S3(Box::new(text.parse()?))),
             Some((scheme, _)) if is_scheme(scheme) => {
                 Err(StorageUrlError::UnknownScheme(scheme.to_owned()))
             }
@@ -58,6 +71,7 @@ impl fmt::Display for StorageUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(directory) => write!(formatter, "file:{}", directory.display()),
+            Self::S3(url) => url.fmt(formatter),
         }
     }
 }
@@ -79,13 +93,24 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_round_trips() {
+        let text = "s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=eu-west-1";
+        let url: StorageUrl = text.parse().unwrap();
+        assert!(matches!(&url, StorageUrl::S3(s3) if s3.bucket == "bucket"));
+        assert_eq!(url.to_string(), text);
+        let error = "s3://".parse::<StorageUrl>().unwrap_err();
+        assert_eq!(error, StorageUrlError::S3(S3UrlError::Bucket));
+        assert!(error.to_string().contains("s3://BUCKET/PREFIX"), "{error}");
+    }
+
+    #[test]
     fn everything_else_is_refused_with_what_to_write() {
         use StorageUrlError::{NoDirectory, NoScheme, Slashes, UnknownScheme};
         let cases = [
             ("file:", NoDirectory),
             ("file:///srv", Slashes),
             ("file://srv", Slashes),
-            ("s3://bucket", UnknownScheme("s3".to_owned())),
+            ("gs://bucket", UnknownScheme("gs".to_owned())),
             ("FILE:/srv", UnknownScheme("FILE".to_owned())),
             ("/srv", NoScheme),
             ("/srv:x", NoScheme),
