@@ -23,6 +23,7 @@ use crate::welcome::Welcome;
 pub struct Api {
     pub(crate) registry: Registry,
     pub(crate) welcome: Welcome,
+    pub(crate) proxied_agents: Vec<String>,
 }
 
 /// What every handler gets.
@@ -34,7 +35,21 @@ pub(crate) struct Call {
 impl Api {
     /// The API of `registry`; `welcome` is what a browser sees at `/`.
     pub fn new(registry: Registry, welcome: Welcome) -> Self {
-        Self { registry, welcome }
+        Self {
+            registry,
+            welcome,
+            proxied_agents: Vec::new(),
+        }
+    }
+
+    /// The same, but serving every blob from here to clients whose `User-Agent` begins like one of
+    /// `agents`.
+    #[must_use]
+    pub fn with_proxied_agents(self, agents: Vec<String>) -> Self {
+        Self {
+            proxied_agents: agents,
+            ..self
+        }
     }
 
     async fn answer(&self, route: Route, call: Call) -> Result<Reply, ApiError> {

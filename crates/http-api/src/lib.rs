@@ -9,6 +9,7 @@ mod error;
 mod extract;
 mod headers;
 mod oci;
+mod redirect;
 mod reply;
 pub mod route;
 mod welcome;

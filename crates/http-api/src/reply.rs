@@ -45,6 +45,17 @@ impl Reply {
         }
     }
 
+    /// The same for what must not be shown by whoever prints headers, nor kept by HTTP/2.
+    pub(crate) fn secret(self, name: HeaderName, value: impl Into<String>) -> Self {
+        match HeaderValue::try_from(value.into()) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.header(name, value)
+            }
+            Err(_) => self,
+        }
+    }
+
     pub(crate) fn body(mut self, body: ResponseBody) -> Self {
         *self.response.body_mut() = body;
         self

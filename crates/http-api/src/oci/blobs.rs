@@ -9,12 +9,14 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use http_server::ResponseBody;
 use oci_types::{ByteRange, Digest, RepositoryName, ResolvedRange};
+use registry_core::BlobDelivery;
 use registry_core::ports::{Location, StoredBlob};
 
 use crate::api::{Api, Call};
 use crate::error::ApiError;
 use crate::extract;
 use crate::headers::{DOCKER_CONTENT_DIGEST, entity_tag};
+use crate::redirect;
 use crate::reply::Reply;
 use crate::route::Part;
 
@@ -48,7 +50,11 @@ pub(crate) async fn read(
     }
     match part {
         Part::Head => Ok(reply.length(length)),
-        Part::Whole => send(api, reply, &blob, range).await,
+        Part::Whole => {
+            let redirect = redirect::may_follow(api, &call.request);
+            let delivery = api.registry.deliver_blob(&access, &blob, range, redirect);
+            Ok(send(reply, delivery.await?, length, &digest))
+        }
     }
 }
 
@@ -86,27 +92,24 @@ fn describe(reply: Reply, digest: &Digest) -> Reply {
         .about_digest(text)
 }
 
-async fn send(
-    api: &Api,
-    reply: Reply,
-    blob: &StoredBlob,
-    range: Range<u64>,
-) -> Result<Reply, ApiError> {
-    let length = range.end - range.start;
-    Ok(match api.registry.open_blob(blob, range).await? {
-        Location::File(file) => {
+fn send(reply: Reply, delivery: BlobDelivery, length: u64, digest: &Digest) -> Reply {
+    match delivery {
+        BlobDelivery::Bytes(Location::File(file)) => {
             reply
                 .length(length)
                 .body(ResponseBody::file(file.file, file.offset, file.length))
         }
-        Location::Stream(stream) => reply
+        BlobDelivery::Bytes(Location::Stream(stream)) => reply
             .length(length)
             .body(ResponseBody::stream(stream, length)),
-        Location::Redirect(url) => Reply::new(StatusCode::TEMPORARY_REDIRECT)
-            .text(LOCATION, url)
+        BlobDelivery::Redirect(url) => Reply::new(StatusCode::TEMPORARY_REDIRECT)
+            .secret(LOCATION, url)
+            // The URL is a capability that expires.
             .header(CACHE_CONTROL, HeaderValue::from_static("private, no-store"))
+            .text(DOCKER_CONTENT_DIGEST, digest.to_string())
+            .about_digest(digest.to_string())
             .length(0),
-    })
+    }
 }
 
 pub(crate) async fn delete(
