@@ -19,7 +19,7 @@ endif
 SECONDS_EACH ?= 60
 FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help run check test test-long fmt fmt-check clippy deny doc docs tools bench fuzz
+.PHONY: help run check test test-long fmt fmt-check clippy deny doc docs tools bench bench-shared fuzz
 .PHONY: compile-checked compile-tests fuzz-check tools-for-tests
 
 help: ## show this
@@ -64,10 +64,10 @@ docs: ## write docs/configuration.md from the code
 
 # Without the target directory of this workspace: cargo would wait for its lock.
 tools: ## install what `make check` needs
-	@env -u CARGO_TARGET_DIR tests/tools/install clients check
+	@env -u CARGO_TARGET_DIR tests/tools/install clients servers check
 
 tools-for-tests:
-	@env -u CARGO_TARGET_DIR tests/tools/install clients
+	@env -u CARGO_TARGET_DIR tests/tools/install clients servers
 
 compile-tests:
 	cargo test --workspace --no-run
@@ -83,6 +83,11 @@ bench: ## compare with distribution on this machine
 	@env -u CARGO_TARGET_DIR tests/tools/install bench
 	cargo build --release -p berth
 	cargo run --release -p berth-benches --bin compare
+
+bench-shared: ## the same on PostgreSQL and MinIO
+	@env -u CARGO_TARGET_DIR tests/tools/install servers bench
+	cargo build --release -p berth
+	cargo run --release -p berth-benches --bin compare -- --stores shared
 
 fuzz: ## feed the parsers with garbage, SECONDS_EACH (60) a target; needs cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }

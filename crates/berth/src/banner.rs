@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Anonymous, Effective, is_loopback};
+use crate::config::{Anonymous, Effective, is_loopback, redacted};
 use crate::version::VERSION;
 
 /// How the registry is spoken to.
@@ -171,8 +171,8 @@ fn data(effective: &Effective) -> Vec<(&'static str, String)> {
         )];
     }
     vec![
-        ("Metadata", effective.metadata_url().to_string()),
-        ("Blobs", effective.storage_url().to_string()),
+        ("Metadata", redacted(&effective.metadata_url().to_string())),
+        ("Blobs", redacted(&effective.storage_url().to_string())),
     ]
 }
 

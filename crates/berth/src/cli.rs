@@ -34,6 +34,12 @@ pub(crate) enum Command {
     /// Start the registry
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(Settings),
+    /// Bring a PostgreSQL database to the schema of this release
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(Migrate),
+    /// Say of everything that a registry stands on whether it is right, and what to do if not
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -58,6 +64,24 @@ Examples:
       The rest of the settings: HTTPS, limits, logs. `berth config example` prints them all.
 
 SIGTERM and SIGINT let requests in flight end first; SIGHUP reads the certificate again.";
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  berth migrate --metadata-url postgres://berth@db.example.com/berth
+      Any number of these may run at once, beside running registries of the release before.
+
+  berth migrate --check
+      Changes nothing. Exit code 0: up to date; 1: there is something to do, or it cannot be told.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  berth doctor --config /etc/berth/berth.yaml
+      A line for each check, before the first start or beside running registries. It changes nothing.
+
+  berth doctor --json | jq '.[] | select(.status != \"ok\")'
+      The same for programs: check, status (ok, warn, fail), detail, advice.
+
+Exit codes: 0 nothing failed, 1 something did, 2 the command line or the configuration is wrong.";
 
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
@@ -101,6 +125,9 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "refuse|accept", hide_possible_values = true)]
     #[arg(value_parser = PossibleValuesParser::new(["refuse", "accept"]))]
     missing_references: Option<String>,
+    /// No other pod uses this PostgreSQL database, so blobs may lie in a directory [env: BERTH_SINGLE_POD]
+    #[arg(long)]
+    single_pod: bool,
 }
 
 impl Settings {
@@ -115,6 +142,7 @@ impl Settings {
             ("--admin-listen", self.admin_listen),
             ("--anonymous", self.anonymous),
             ("--missing-references", self.missing_references),
+            ("--single-pod", self.single_pod.then(|| "true".to_owned())),
         ];
         let options = options
             .into_iter()
@@ -126,6 +154,26 @@ impl Settings {
             ..Sources::of_process()
         }
     }
+}
+
+/// How to migrate.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Only say whether the schema is up to date
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// How to examine.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print one JSON array at the end
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// What to do with the configuration.

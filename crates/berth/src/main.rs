@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod doctor;
 mod failure;
 mod metrics;
 mod open_files;
@@ -40,6 +41,17 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(settings) => commands::serve::run(&settings.into_sources()),
+        Command::Migrate(migrate) => {
+            commands::migrate::run(&migrate.settings.into_sources(), migrate.check)
+        }
+        Command::Doctor(doctor) => {
+            let format = if doctor.json {
+                doctor::Format::Json
+            } else {
+                doctor::Format::Lines
+            };
+            commands::doctor::run(&doctor.settings.into_sources(), format)
+        }
         Command::Config(command) => commands::config::run(command),
         Command::Man(man) => Ok(commands::man::run(man.dir.as_deref())?),
         Command::Completion(completion) => Ok(commands::completion::run(completion.shell)?),

@@ -2,6 +2,8 @@
 
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod man;
+pub(crate) mod migrate;
 pub(crate) mod serve;
 pub(crate) mod version;

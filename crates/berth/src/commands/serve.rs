@@ -12,14 +12,15 @@ use blob_hash::engine;
 use http_api::{Api, Welcome};
 use http_server::{DrainReport, Health, Server};
 use oci_types::Algorithm;
-use registry_core::{Registry, Settings, jobs};
+use registry_core::{Redirects, Registry, Settings, jobs};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::background::Background;
 use crate::banner::Banner;
-use crate::config::{self, Effective, Sources};
+use crate::clock::SystemClock;
+use crate::config::{self, Configuration, Effective, Redirect, Sources};
 use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::startup::{Listeners, Readiness, Stores, publish_totals};
@@ -95,7 +96,7 @@ async fn serve(effective: &Effective) -> anyhow::Result<()> {
     );
     probes.stop().await;
     totals.stop().await;
-    if tokio::time::timeout(LAST_WRITES, stores.metadata.close())
+    if tokio::time::timeout(LAST_WRITES, stores.database.close())
         .await
         .is_err()
     {
@@ -120,14 +121,19 @@ async fn answer(
         settings(effective),
     )
     .with_buffers(configuration.limits.buffers.bytes());
+    let registry = match redirects(configuration) {
+        Some(redirects) => registry.with_redirects(redirects),
+        None => registry,
+    };
     let jobs = {
         let (registry, interval) = (registry.clone(), configuration.jobs.interval.duration());
-        Background::start(move |shutdown| jobs::run(registry, interval, shutdown))
+        let clock = Arc::new(SystemClock);
+        Background::start(move |shutdown| jobs::run(registry, clock, interval, shutdown))
     };
-    let api = Arc::new(Api::new(
-        registry.clone(),
-        Welcome::new(banner.url(), banner.host(), VERSION),
-    ));
+    let welcome = Welcome::new(banner.url(), banner.host(), VERSION);
+    let proxied = configuration.storage.proxied_agents.clone();
+    let api =
+        Api::new(registry.clone(), welcome).with_proxied_agents(proxied.unwrap_or_default().0);
 
     let signals = Signals::listen()?;
     let shutdown = CancellationToken::new();
@@ -136,7 +142,7 @@ async fn answer(
     TaskTracker::new().spawn(obeying);
     health.has_started();
     announce(banner);
-    let report = server.serve(api, shutdown).await;
+    let report = server.serve(Arc::new(api), shutdown).await;
     jobs.stop().await;
     if tokio::time::timeout(LAST_WRITES, registry.close())
         .await
@@ -145,6 +151,18 @@ async fn answer(
         tracing::error!("writes are still running; they are given up");
     }
     Ok(report)
+}
+
+fn redirects(configuration: &Configuration) -> Option<Redirects> {
+    let storage = &configuration.storage;
+    let except = storage.proxied_repositories.clone().unwrap_or_default().0;
+    match storage.redirect {
+        Redirect::On => Some(Redirects {
+            inline_bytes: storage.inline_size.bytes(),
+            except,
+        }),
+        Redirect::Off => None,
+    }
 }
 
 fn settings(effective: &Effective) -> Settings {

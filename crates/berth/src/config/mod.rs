@@ -25,18 +25,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use effective::Effective;
-pub(crate) use layers::{Sources, load};
-pub(crate) use problem::Problems;
+pub(crate) use layers::{Sources, load, load_for_database};
+pub(crate) use problem::{Problems, redacted};
 pub(crate) use render::{Origins, example, reference, schema, show};
-pub(crate) use sections::{AccessLog, Anonymous, Log, LogFormat, LogLevel};
+pub(crate) use sections::{AccessLog, Anonymous, Log, LogFormat, LogLevel, Migrate, Redirect};
 #[cfg(test)]
 use settings::settings;
 pub(crate) use values::{
-    ByteSize, ExternalUrl, ListenAddress, MetadataUrl, StorageUrl, is_loopback,
+    ByteSize, ExternalUrl, ListenAddress, MetadataUrl, PostgresUrl, StorageUrl, is_loopback,
 };
 
 use sections::{
-    Admin, Http, Http2, Jobs, Limits, Metadata, MissingReferences, Storage, Tls, Uploads,
+    Admin, Http, Http2, Jobs, Limits, Metadata, MissingReferences, SinglePod, Storage, Tls, Uploads,
 };
 
 /// Everything that can be set.
@@ -61,6 +61,9 @@ pub(crate) struct Configuration {
     /// What happens to a manifest that names layers or a config which were never pushed. The children of an index
     /// may always be absent.
     pub(crate) missing_references: MissingReferences,
+    /// Whether no other pod uses the same PostgreSQL database. With blobs in a directory that must be so, because no
+    /// other pod would find them.
+    pub(crate) single_pod: SinglePod,
     pub(crate) admin: Admin,
     pub(crate) tls: Tls,
     pub(crate) http: Http,
@@ -81,6 +84,7 @@ impl Default for Configuration {
             data_dir: "./berth-data".into(),
             anonymous: None,
             missing_references: MissingReferences::Refuse,
+            single_pod: SinglePod::No,
             admin: Admin::default(),
             tls: Tls::default(),
             http: Http::default(),

@@ -3,10 +3,18 @@
 use super::effective::Effective;
 use super::is_loopback;
 use super::problem::{Origin, Problem};
-use super::values::{ByteSize, Span};
+use super::sections::SinglePod;
+use super::values::{ByteSize, MetadataUrl, Span};
 
 /// Everything that is wrong with a configuration whose values are each right.
 pub(super) fn check(effective: &Effective) -> Vec<Problem> {
+    let mut problems = check_but_pods(effective);
+    problems.extend(pods(effective));
+    problems
+}
+
+/// The same without the question who else may use the database.
+pub(super) fn check_but_pods(effective: &Effective) -> Vec<Problem> {
     [exposure(effective), tls(effective), listeners(effective)]
         .into_iter()
         .flatten()
@@ -44,6 +52,19 @@ fn tls(effective: &Effective) -> Option<Problem> {
         effective.origin(present),
         format!("{present} is set without {absent}: set both or neither"),
     ))
+}
+
+/// A database for many pods, and blobs that only this one reaches.
+fn pods(effective: &Effective) -> Option<Problem> {
+    let local = matches!(effective.storage_url().0, blob_storage::StorageUrl::File(_));
+    let shared = matches!(effective.metadata_url(), MetadataUrl::Postgres(_));
+    if !(shared && local) || effective.configuration().single_pod == SinglePod::Yes {
+        return None;
+    }
+    let message = "metadata.url is a PostgreSQL database, which many pods may share, and blobs are kept in a directory \
+                   of this machine. Keep them where all pods reach them, with `--storage-url s3://…`, or say with \
+                   `--single-pod` that there is no other pod";
+    Some(Problem::at(effective.origin("metadata.url"), message))
 }
 
 /// Two listeners on one address.
@@ -100,6 +121,14 @@ fn spans(effective: &Effective) -> impl Iterator<Item = Problem> {
         ),
         ("tls.reload_interval", configuration.tls.reload_interval),
         ("jobs.interval", configuration.jobs.interval),
+        (
+            "metadata.connection_timeout",
+            configuration.metadata.connection_timeout,
+        ),
+        (
+            "metadata.statement_timeout",
+            configuration.metadata.statement_timeout,
+        ),
     ]
     .into_iter()
     .filter(|(_, span)| span.duration().is_zero())
@@ -169,6 +198,16 @@ fn orders(effective: &Effective) -> impl Iterator<Item = Problem> {
             limits.buffers >= limits.manifest_size,
             "limits.buffers",
             "it must hold at least one manifest of limits.manifest_size",
+        ),
+        (
+            (Span::minutes(1)..=Span::days(7)).contains(&configuration.storage.redirect_lifetime),
+            "storage.redirect_lifetime",
+            "it must lie between 1m and 7d, which is the longest that S3 accepts",
+        ),
+        (
+            configuration.storage.part_buffers >= ByteSize::mib(16),
+            "storage.part_buffers",
+            "it must be 16MiB or more, so that two parts have room",
         ),
         (
             limits.manifest_size.bytes() > 0,

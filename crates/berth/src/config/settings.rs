@@ -12,7 +12,7 @@ use super::Configuration;
 pub(crate) const ENVIRONMENT_PREFIX: &str = "BERTH_";
 
 /// The settings that have an option on the command line; the others are not changed from one start to the next.
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 9] = [
     "listen",
     "external_url",
     "data_dir",
@@ -21,6 +21,7 @@ const OPTIONS: [&str; 8] = [
     "admin.listen",
     "anonymous",
     "missing_references",
+    "single_pod",
 ];
 
 /// One thing that can be set.
@@ -267,6 +268,7 @@ mod tests {
             "--data-dir",
             "--anonymous",
             "--missing-references",
+            "--single-pod",
             "--admin-listen",
             "--metadata-url",
             "--storage-url",

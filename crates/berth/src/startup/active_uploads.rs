@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use prometheus::{IntGauge, Registry};
 use registry_core::ports::{
-    BlobStore, BlobStoreError, BlobWriter, ByteStream, Flush, Location, StorageKey,
+    BlobStore, BlobStoreError, BlobWriter, Flush, Leftovers, Location, Part, Published, StorageKey,
+    Stored, Timestamp, Unfinished, UploadObject,
 };
 
 /// A blob store that counts its writers.
@@ -57,12 +58,24 @@ struct CountedWriter {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl BlobWriter for CountedWriter {
+    fn flush_at(&self) -> u64 {
+        self.writer.flush_at()
+    }
+
     async fn write(&mut self, batch: Vec<Bytes>) -> Result<(), BlobStoreError> {
         self.writer.write(batch).await
     }
 
-    fn flush(&self) -> Flush {
+    fn flush(&mut self) -> Flush {
         self.writer.flush()
+    }
+
+    async fn close(&mut self, more: bool) -> Result<Stored, BlobStoreError> {
+        self.writer.close(more).await
+    }
+
+    async fn abandon(&mut self) {
+        self.writer.abandon().await;
     }
 }
 
@@ -71,29 +84,30 @@ impl BlobWriter for CountedWriter {
 impl BlobStore for ActiveUploads {
     async fn append(
         &self,
-        key: StorageKey,
-        committed: u64,
+        object: &UploadObject,
+        length: Option<u64>,
     ) -> Result<Box<dyn BlobWriter>, BlobStoreError> {
-        let writer = self.store.append(key, committed).await?;
+        let writer = self.store.append(object, length).await?;
         let _counted = Counted::one(&self.active);
         Ok(Box::new(CountedWriter { writer, _counted }))
     }
 
-    async fn read_unpublished(
+    async fn publish(
         &self,
-        key: StorageKey,
-        length: u64,
-    ) -> Result<ByteStream, BlobStoreError> {
-        self.store.read_unpublished(key, length).await
+        object: &UploadObject,
+        parts: Vec<Part>,
+    ) -> Result<Published, BlobStoreError> {
+        self.store.publish(object, parts).await
     }
 
-    async fn publish(&self, key: StorageKey, size: u64) -> Result<(), BlobStoreError> {
-        self.store.publish(key, size).await
-    }
-
-    async fn put(&self, key: StorageKey, bytes: Vec<Bytes>) -> Result<(), BlobStoreError> {
+    async fn put(
+        &self,
+        object: &UploadObject,
+        bytes: Vec<Bytes>,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<Published, BlobStoreError> {
         let _counted = Counted::one(&self.active);
-        self.store.put(key, bytes).await
+        self.store.put(object, bytes, sha256).await
     }
 
     async fn open(
@@ -105,8 +119,24 @@ impl BlobStore for ActiveUploads {
         self.store.open(key, size, range).await
     }
 
-    async fn delete(&self, keys: &[StorageKey]) -> Result<Vec<StorageKey>, BlobStoreError> {
-        self.store.delete(keys).await
+    fn redirect_host(&self) -> Option<&str> {
+        self.store.redirect_host()
+    }
+
+    async fn redirect(&self, key: StorageKey) -> Result<Option<String>, BlobStoreError> {
+        self.store.redirect(key).await
+    }
+
+    async fn delete(&self, leftovers: &[Leftovers]) -> Result<Vec<Leftovers>, BlobStoreError> {
+        self.store.delete(leftovers).await
+    }
+
+    async fn unfinished(&self, before: Timestamp) -> Result<Vec<Unfinished>, BlobStoreError> {
+        self.store.unfinished(before).await
+    }
+
+    async fn take_back(&self, unfinished: &[Unfinished]) -> Result<(), BlobStoreError> {
+        self.store.take_back(unfinished).await
     }
 
     async fn probe(&self) -> Result<(), BlobStoreError> {
@@ -122,8 +152,8 @@ mod tests {
     async fn a_writer_counts_until_it_is_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let metrics = Registry::new();
-        let url = blob_storage::StorageUrl::File(directory.path().join("storage"));
-        let store = blob_storage::open(&url, &metrics).await.unwrap();
+        let path = directory.path().join("storage");
+        let store = blob_storage::open_directory(&path, &metrics).await.unwrap();
         let store = ActiveUploads::count(store, &metrics).unwrap();
         let active = || {
             let families = metrics.gather();
@@ -135,24 +165,25 @@ mod tests {
         let is = |expected: f64| (active() - expected).abs() < f64::EPSILON;
 
         assert!(is(0.0));
-        let key = |n| StorageKey(uuid::Uuid::from_u128(n));
-        let mut first = store.append(key(1), 0).await.unwrap();
-        let second = store.append(key(2), 0).await.unwrap();
+        let object = |number, committed| UploadObject {
+            committed,
+            ..UploadObject::new(StorageKey::of(uuid::Uuid::from_u128(number)))
+        };
+        let mut first = store.append(&object(1, 0), None).await.unwrap();
+        let second = store.append(&object(2, 0), None).await.unwrap();
         assert!(is(2.0));
         drop(second);
         assert!(is(1.0));
         // What is written through it arrives.
         first.write(vec![Bytes::from_static(b"abc")]).await.unwrap();
-        first.flush().await.unwrap();
+        first.close(false).await.unwrap();
         drop(first);
-        store.publish(key(1), 3).await.unwrap();
-        store
-            .put(key(3), vec![Bytes::from_static(b"x")])
-            .await
-            .unwrap();
+        store.publish(&object(1, 3), Vec::new()).await.unwrap();
+        let bytes = vec![Bytes::from_static(b"x")];
+        store.put(&object(3, 0), bytes, None).await.unwrap();
         assert!(is(0.0));
         // A writer that was never had is not counted.
-        assert!(store.append(key(9), 7).await.is_err());
+        assert!(store.append(&object(9, 7), None).await.is_err());
         assert!(is(0.0));
     }
 }

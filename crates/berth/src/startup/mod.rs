@@ -2,6 +2,7 @@
 //! what to do next.
 
 mod active_uploads;
+mod database;
 mod listeners;
 mod readiness;
 mod stores;

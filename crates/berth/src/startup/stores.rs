@@ -8,18 +8,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use metadata_sqlite::{OpenOptions, SqliteMetadata};
+use blob_storage::S3Options;
 use prometheus::Registry;
-use registry_core::ports::{BlobStore, Lifetimes};
+use registry_core::ports::{BlobStore, Metadata};
 
 use super::active_uploads::ActiveUploads;
+use super::database::Database;
 use crate::clock::SystemClock;
-use crate::config::{Configuration, Effective, MetadataUrl};
+use crate::config::{Configuration, Effective};
 
 /// Everything that is kept.
 #[derive(Debug)]
 pub(crate) struct Stores {
-    pub(crate) metadata: Arc<SqliteMetadata>,
+    pub(crate) database: Database,
+    pub(crate) metadata: Arc<dyn Metadata>,
     pub(crate) blobs: Arc<dyn BlobStore>,
 }
 
@@ -30,20 +32,25 @@ impl Stores {
         if configuration.metadata.url.is_none() || configuration.storage.url.is_none() {
             create(&configuration.data_dir)?;
         }
-        let MetadataUrl::Sqlite(path) = effective.metadata_url();
-        let options = OpenOptions {
-            path,
-            lifetimes: lifetimes(configuration),
-            clock: Arc::new(SystemClock),
-            metrics: metrics.clone(),
-            readers: configuration.metadata.reader_connections.get(),
-            cache_bytes: usize::try_from(configuration.metadata.cache_size.bytes())
-                .unwrap_or(usize::MAX),
-        };
-        let metadata = Arc::new(SqliteMetadata::open(options).await?);
-        let blobs = blob_storage::open(&effective.storage_url().0, metrics).await?;
+        let database = Database::open(effective, metrics).await?;
+        let url = effective.storage_url().0;
+        let blobs = blob_storage::open(&url, &s3(configuration), metrics).await?;
         let blobs = ActiveUploads::count(blobs, metrics).context("register metrics")?;
-        Ok(Self { metadata, blobs })
+        Ok(Self {
+            metadata: database.metadata(),
+            database,
+            blobs,
+        })
+    }
+}
+
+/// What a bucket is opened with, if blobs are kept in one.
+pub(crate) fn s3(configuration: &Configuration) -> S3Options {
+    let storage = &configuration.storage;
+    S3Options {
+        buffer_bytes: storage.part_buffers.bytes(),
+        url_lifetime: storage.redirect_lifetime.duration(),
+        ..S3Options::new(Arc::new(SystemClock))
     }
 }
 
@@ -66,35 +73,18 @@ fn create(directory: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn lifetimes(configuration: &Configuration) -> Lifetimes {
-    let uploads = &configuration.uploads;
-    Lifetimes {
-        upload_lease: uploads.lease.duration(),
-        upload_idle: uploads.idle_timeout.duration(),
-        upload_done: uploads.finished_lifetime.duration(),
-        blob_link: uploads.unreferenced_lifetime.duration(),
-        blob_link_promise: uploads.unreferenced_promise.duration(),
-        tombstone_delay: uploads.deletion_delay.duration(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_of_the_configuration_are_those_of_the_stores() {
-        assert_eq!(lifetimes(&Configuration::default()), Lifetimes::default());
-        let defaults = OpenOptions::new("x", Arc::new(SystemClock), Registry::new());
-        let configuration = Configuration::default();
-        assert_eq!(
-            defaults.readers,
-            configuration.metadata.reader_connections.get()
+    fn the_defaults_of_the_configuration_are_those_of_the_bucket() {
+        let (defaults, options) = (
+            S3Options::new(Arc::new(SystemClock)),
+            s3(&Configuration::default()),
         );
-        assert_eq!(
-            defaults.cache_bytes as u64,
-            configuration.metadata.cache_size.bytes()
-        );
+        assert_eq!(options.buffer_bytes, defaults.buffer_bytes);
+        assert_eq!(options.url_lifetime, defaults.url_lifetime);
     }
 
     #[test]

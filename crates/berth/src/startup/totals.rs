@@ -87,8 +87,8 @@ mod tests {
     use oci_types::{Algorithm, Digest};
     use registry_core::change::{Actor, Change, Guard};
     use registry_core::ports::{
-        Finalization, FinishedUpload, Lease, NewUpload, StorageKey, UploadId, UploadStart,
-        UploadStore as _,
+        Finalization, FinishedUpload, Lease, NewUpload, Published, StorageKey, UploadId,
+        UploadStart, UploadStore as _,
     };
     use uuid::Uuid;
 
@@ -110,7 +110,7 @@ mod tests {
             id,
             repository: "a/b".parse().unwrap(),
             algorithm: Algorithm::Sha256,
-            storage_key: StorageKey(Uuid::from_u128(number)),
+            object: Uuid::from_u128(number),
             start,
         };
         metadata.create_upload(&change(), upload).await.unwrap();
@@ -126,6 +126,10 @@ mod tests {
             lease,
             digest,
             size,
+            published: Published {
+                key: StorageKey::of(Uuid::from_u128(1)),
+                leftovers: false,
+            },
         };
         let outcome = metadata
             .finalize_upload(&change(), Guard::open(), upload)

@@ -26,12 +26,13 @@ use human::{Colours, Human};
 use json::Json;
 
 /// The crates of this workspace, as they appear in targets.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "berth",
     "blob_hash",
     "blob_storage",
     "http_api",
     "http_server",
+    "metadata_postgres",
     "metadata_sqlite",
     "oci_types",
     "registry_core",
@@ -109,6 +110,8 @@ fn targets(log: &Log) -> Targets {
     };
     Targets::new()
         .with_default(libraries)
+        // The S3 SDK traces whole requests, signatures and tokens included.
+        .with_target("aws_", libraries.min(LevelFilter::WARN))
         .with_targets(OURS.map(|name| (name, level)))
         .with_target(ACCESS_LOG_TARGET, access)
 }

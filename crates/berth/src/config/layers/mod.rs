@@ -8,21 +8,29 @@ mod file;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::effective::Effective;
-use super::problem::{Origin, Problem, Problems, redacted};
+use super::problem::{Origin, Problem, Problems};
 use super::settings::{Setting, settings};
 use super::text::Tree;
 use super::{Configuration, rules};
 
 /// A text that a layer gives to a setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Given {
     pub(crate) text: String,
     pub(crate) origin: Origin,
+}
+
+/// Without the text, which may be a secret.
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Given({})", self.origin)
+    }
 }
 
 /// What a layer says: settings, and what is wrong with the rest.
@@ -53,8 +61,29 @@ impl Sources {
     }
 }
 
-/// Lays the layers over each other.
+/// Lays the layers over each other, for what opens the stores.
 pub(crate) fn load(sources: &Sources) -> Result<Effective, Problems> {
+    checked(merge(sources)?, rules::check)
+}
+
+/// The same for what needs the database alone: blobs may be anywhere.
+pub(crate) fn load_for_database(sources: &Sources) -> Result<Effective, Problems> {
+    checked(merge(sources)?, rules::check_but_pods)
+}
+
+fn checked(
+    effective: Effective,
+    check: impl Fn(&Effective) -> Vec<Problem>,
+) -> Result<Effective, Problems> {
+    let problems = check(&effective);
+    if problems.is_empty() {
+        Ok(effective)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+fn merge(sources: &Sources) -> Result<Effective, Problems> {
     let mut problems = Vec::new();
     let mut given: BTreeMap<String, Given> = BTreeMap::new();
     for layer in layers(sources) {
@@ -74,13 +103,7 @@ pub(crate) fn load(sources: &Sources) -> Result<Effective, Problems> {
     });
     let configuration = Configuration::deserialize(Tree::of(texts))
         .map_err(|error| Problems(vec![Problem::new(error.to_string())]))?;
-    let effective = Effective::new(configuration, given);
-    let problems = rules::check(&effective);
-    if problems.is_empty() {
-        Ok(effective)
-    } else {
-        Err(Problems(problems))
-    }
+    Ok(Effective::new(configuration, given))
 }
 
 /// The layers above the defaults, lowest first.
@@ -113,10 +136,19 @@ fn options(options: &[(&'static str, String)]) -> Layer {
     layer
 }
 
+/// What may be shown of a value that was refused. Where the secret of a URL stands is not known when
+/// the URL cannot be read.
+fn shown(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => text.to_owned(),
+    }
+}
+
 /// Tries a value by itself.
 fn wrong_value(setting: &Setting, given: &Given) -> Option<Problem> {
     let error = Configuration::deserialize(Tree::of([(setting, given.text.as_str())])).err()?;
-    let value = redacted(&given.text);
+    let value = shown(&given.text);
     Some(Problem::at(
         given.origin.clone(),
         format!("{setting} is {value:?}: {error}"),

@@ -47,3 +47,15 @@ impl From<MissingReferences> for ports::MissingReferences {
         }
     }
 }
+
+/// Whether this is the only pod on a shared database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) enum SinglePod {
+    /// there may be others: blobs must lie where all of them reach them
+    #[serde(rename = "false")]
+    No,
+    /// there is no other, so blobs may lie in a directory of this machine
+    #[serde(rename = "true")]
+    Yes,
+}

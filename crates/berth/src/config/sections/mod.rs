@@ -15,14 +15,14 @@ mod storage;
 mod tls;
 mod uploads;
 
-pub(crate) use access::{Anonymous, MissingReferences};
+pub(crate) use access::{Anonymous, MissingReferences, SinglePod};
 pub(crate) use admin::Admin;
 pub(crate) use http::Http;
 pub(crate) use http2::Http2;
 pub(crate) use jobs::Jobs;
 pub(crate) use limits::Limits;
 pub(crate) use log::{AccessLog, Log, LogFormat, LogLevel};
-pub(crate) use metadata::Metadata;
-pub(crate) use storage::Storage;
+pub(crate) use metadata::{Metadata, Migrate};
+pub(crate) use storage::{Redirect, Storage};
 pub(crate) use tls::Tls;
 pub(crate) use uploads::Uploads;

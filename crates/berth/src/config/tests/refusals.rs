@@ -31,7 +31,8 @@ fn unknown_keys_are_refused_with_their_place_and_the_nearest_known_one() {
         ),
         (
             "storage:\n  bucket: x\n",
-            "berth.yaml:2:3: there is no `bucket` in `storage`; known are url",
+            "berth.yaml:2:3: there is no `bucket` in `storage`; known are url, part_buffers, \
+             redirect, redirect_lifetime, inline_size, proxied_agents, proxied_repositories",
         ),
     ] {
         assert_eq!(refusals(yaml), [expected], "{yaml}");
@@ -92,9 +93,9 @@ fn wrong_values_are_refused_with_place_value_and_what_is_expected() {
             "berth.yaml:1:12: mapping values are not allowed in this context",
         ),
         (
-            "metadata:\n  url: postgres://berth:secret@db/berth\n",
-            "berth.yaml:2:8: metadata.url is \"postgres://berth:***@db/berth\": expected sqlite:PATH, such as \
-             sqlite:/var/lib/berth/metadata.db",
+            "metadata:\n  url: mysql://berth:secret@db/berth\n",
+            "berth.yaml:2:8: metadata.url is \"mysql://…\": expected sqlite:PATH, such as sqlite:/var/lib/berth/metadata.db, or \
+             postgres://USER@HOST/DATABASE",
         ),
     ] {
         assert_eq!(refusals(yaml), [expected], "{yaml}");
@@ -229,4 +230,48 @@ fn values_that_make_no_sense_together_are_refused() {
         ]))
         .is_ok()
     );
+}
+
+#[test]
+fn a_refusal_shows_no_secret() {
+    for option in ["--metadata-url", "--storage-url"] {
+        for value in [
+            "postgres://db/berth?password=sesame",
+            "postgres://berth:ses/ame@db/berth#sesame",
+            "s3://bucket?endpoint=http://key:sesame@host",
+            "mysql://root:sesame@db",
+        ] {
+            let sources = Sources {
+                options: vec![(option, value.to_owned())],
+                ..Sources::default()
+            };
+            let problems = load(&sources).unwrap_err();
+            let told = format!("{problems} {problems:?}");
+            assert!(!told.contains("sesame"), "{told}");
+            assert!(told.contains(option), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_shared_database_wants_shared_blobs() {
+    let sources = |options: &[(&'static str, &str)]| Sources {
+        options: options
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect(),
+        ..Sources::default()
+    };
+    let shared = ("--metadata-url", "postgres://db/berth");
+    let refused = load(&sources(&[shared])).unwrap_err().to_string();
+    assert!(refused.contains("--single-pod"), "{refused}");
+    load(&sources(&[shared, ("--single-pod", "true")])).unwrap();
+    load(&sources(&[
+        shared,
+        ("--storage-url", "s3://bucket?region=x"),
+    ]))
+    .unwrap();
+    load(&sources(&[("--storage-url", "s3://bucket?region=x")])).unwrap();
+    // What needs the database alone does not ask.
+    load_for_database(&sources(&[shared])).unwrap();
 }

@@ -6,13 +6,15 @@ use std::str::FromStr;
 
 use schemars::Schema;
 
-use super::{Expected, text_schema, text_value};
+use super::{Expected, PostgresUrl, text_schema, text_value};
 
 /// A metadata engine and where it keeps its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MetadataUrl {
     /// `sqlite:PATH`: a file on this machine.
     Sqlite(PathBuf),
+    /// `postgres://…`: a database that any number of pods share.
+    Postgres(PostgresUrl),
 }
 
 impl MetadataUrl {
@@ -24,8 +26,11 @@ impl MetadataUrl {
     fn schema() -> Schema {
         text_schema(
             "metadata-url",
-            "^sqlite:.+$",
-            &["sqlite:/var/lib/berth/metadata.db"],
+            "^(sqlite:.+|postgres(ql)?://.+)$",
+            &[
+                "sqlite:/var/lib/berth/metadata.db",
+                "postgres://berth@db.example.com/berth?sslmode=verify-full",
+            ],
         )
     }
 }
@@ -36,12 +41,16 @@ impl FromStr for MetadataUrl {
     type Err = Expected;
 
     fn from_str(text: &str) -> Result<Self, Expected> {
+        if let Ok(url) = text.parse() {
+            return Ok(Self::Postgres(url));
+        }
         match text.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() && !path.starts_with("//") => {
                 Ok(Self::Sqlite(path.into()))
             }
             _ => Err(Expected(
-                "sqlite:PATH, such as sqlite:/var/lib/berth/metadata.db",
+                "sqlite:PATH, such as sqlite:/var/lib/berth/metadata.db, or \
+                 postgres://USER@HOST/DATABASE",
             )),
         }
     }
@@ -51,6 +60,7 @@ impl fmt::Display for MetadataUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(formatter),
         }
     }
 }
@@ -60,8 +70,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_sqlite_with_a_path_is_known() {
-        for text in ["sqlite:metadata.db", "sqlite:/var/lib/berth/metadata.db"] {
+    fn sqlite_with_a_path_and_postgres_with_a_host_are_known() {
+        for text in [
+            "sqlite:metadata.db",
+            "sqlite:/var/lib/berth/metadata.db",
+            "postgres://berth@db/berth",
+        ] {
             assert_eq!(text.parse::<MetadataUrl>().unwrap().to_string(), text);
         }
         for text in [
@@ -71,6 +85,7 @@ mod tests {
             "/var/lib/berth",
             "sqlite://metadata.db",
             "mysql:x",
+            "postgres:",
         ] {
             assert!(text.parse::<MetadataUrl>().is_err(), "{text:?}");
         }

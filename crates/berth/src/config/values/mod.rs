@@ -3,15 +3,19 @@
 
 mod byte_size;
 mod external_url;
+mod list;
 mod listen_address;
 mod metadata_url;
+mod postgres_url;
 mod span;
 mod storage_url;
 
 pub(crate) use byte_size::ByteSize;
 pub(crate) use external_url::ExternalUrl;
+pub(crate) use list::{Agents, Repositories};
 pub(crate) use listen_address::{ListenAddress, is_loopback};
 pub(crate) use metadata_url::MetadataUrl;
+pub(crate) use postgres_url::PostgresUrl;
 pub(crate) use span::Span;
 pub(crate) use storage_url::StorageUrl;
 

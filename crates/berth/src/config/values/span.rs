@@ -28,6 +28,10 @@ impl Span {
         Self(count * 1_000)
     }
 
+    pub(crate) const fn minutes(count: u64) -> Self {
+        Self(count * 60_000)
+    }
+
     pub(crate) const fn hours(count: u64) -> Self {
         Self(count * 3_600_000)
     }

@@ -20,7 +20,14 @@ impl StorageUrl {
     }
 
     fn schema() -> Schema {
-        text_schema("storage-url", "^file:.+$", &["file:/var/lib/berth/storage"])
+        text_schema(
+            "storage-url",
+            "^(file:.+|s3://.+)$",
+            &[
+                "file:/var/lib/berth/storage",
+                "s3://registry/berth?endpoint=https://s3.example.com&region=eu-west-1",
+            ],
+        )
     }
 }
 
