@@ -3,11 +3,12 @@
 
 mod durability;
 mod reads;
+mod storage;
 mod writes;
 
 use std::future::Future;
 
-use berth_tests::{TestRegistry, registry::Builder};
+use berth_tests::{TestRegistry, metrics::Metrics, registry::Builder};
 
 const QUERIES: &str = "registry_database_queries_total";
 
@@ -27,7 +28,16 @@ async fn queries(
         "the server does not count its queries"
     );
     operation.await;
-    registry.metrics().await.grown_since(&before, QUERIES)
+    asked(&before, &registry.metrics().await)
+}
+
+/// The queries between two scrapes that requests asked, by name. What runs in the background does so once when a
+/// server has started, perhaps in between.
+fn asked(before: &Metrics, after: &Metrics) -> Vec<(String, f64)> {
+    const BACKGROUND: [&str; 3] = ["storage_deletion_due", "upload_expire", "totals"];
+    let mut grown = after.grown_since(before, QUERIES);
+    grown.retain(|(series, _)| !BACKGROUND.iter().any(|name| series.contains(name)));
+    grown
 }
 
 /// The number of queries in such a list.
@@ -35,8 +45,9 @@ fn total(queries: &[(String, f64)]) -> f64 {
     queries.iter().map(|(_, count)| count).sum()
 }
 
-/// Asserts that an operation costs at most one query on a server that has just started, and none the next time.
-async fn expect_one_query_cold_and_none_warm(
+/// Asserts that an operation costs at most one query: on a server that has just started, and none the next time where
+/// an exact cache can answer. Pods that share a database ask it each time, so that they never disagree.
+async fn expect_one_query_at_most(
     registry: &mut TestRegistry,
     name: &str,
     operation: impl AsyncFn(&TestRegistry),
@@ -47,8 +58,12 @@ async fn expect_one_query_cold_and_none_warm(
         total(&cold) <= 1.0,
         "{name} costs {cold:?} on a cold server"
     );
+    let allowed = f64::from(u8::from(registry.stores().is_some()));
     for _ in 0..3 {
         let warm = queries(registry, operation(registry)).await;
-        assert!(warm.is_empty(), "{name} costs {warm:?} on a warm server");
+        assert!(
+            total(&warm) <= allowed,
+            "{name} costs {warm:?} on a warm server"
+        );
     }
 }

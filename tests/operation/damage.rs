@@ -8,30 +8,45 @@ use std::{
 };
 
 use berth_tests::{
-    Blob, TestRegistry, for_each_backend, registry::Builder, snapshot::stored_files, tool::Tool,
+    Blob, TestRegistry, for_each_backend, on_embedded, registry::Builder, tool::Tool,
 };
 
-/// The file that holds a blob, known by its length alone.
-fn file_of(registry: &TestRegistry, blob: &Blob) -> PathBuf {
+/// The file or object that holds a blob, known by its length alone.
+async fn stored(registry: &TestRegistry, blob: &Blob) -> PathBuf {
     let length = u64::try_from(blob.bytes.len()).expect("a length");
-    let files = stored_files(registry.data_directory());
-    let found: Vec<_> = files
+    let found: Vec<_> = registry
+        .stored()
+        .await
         .into_iter()
         .filter(|(_, size)| *size == length)
         .map(|(path, _)| path)
         .collect();
     assert_eq!(found.len(), 1, "the blob is not one file: {found:?}");
-    registry.data_directory().join(&found[0])
+    found[0].clone()
 }
 
 /// Pushes two blobs, lets somebody do something to the file of the first, and expects an error for it alone.
+#[expect(
+    clippy::future_not_send,
+    reason = "a case runs on the thread of its test"
+)]
 async fn expect_fault(builder: Builder, damage: impl AsyncFn(&Path)) {
-    let registry = builder.start().await;
+    expect_fault_of(builder.start().await, async |registry, stored| {
+        damage(&registry.data_directory().join(stored)).await;
+    })
+    .await;
+}
+
+#[expect(
+    clippy::future_not_send,
+    reason = "a case runs on the thread of its test"
+)]
+async fn expect_fault_of(registry: TestRegistry, damage: impl AsyncFn(&TestRegistry, &Path)) {
     let repository = registry.repository("team/app");
     let (damaged, sound) = (Blob::random(123_457), Blob::random(76_543));
     repository.push_blob(&damaged).await;
     repository.push_blob(&sound).await;
-    damage(&file_of(&registry, &damaged)).await;
+    damage(&registry, &stored(&registry, &damaged).await).await;
 
     match repository.get_blob(&damaged.digest).try_send().await {
         // The head may have been sent before the file ended: then the connection ends without the promised length.
@@ -54,7 +69,7 @@ async fn expect_fault(builder: Builder, damage: impl AsyncFn(&Path)) {
 
 #[tokio::test]
 async fn a_symbolic_link_in_the_store_is_not_followed() {
-    for_each_backend(async |builder| {
+    on_embedded(async |builder| {
         let outside = tempfile::tempdir().expect("a directory");
         let secret = outside.path().join("secret");
         expect_fault(builder, async |file| {
@@ -70,7 +85,7 @@ async fn a_symbolic_link_in_the_store_is_not_followed() {
 
 #[tokio::test]
 async fn a_symbolic_link_to_a_directory_of_the_store_is_not_followed() {
-    for_each_backend(async |builder| {
+    on_embedded(async |builder| {
         let outside = tempfile::tempdir().expect("a directory");
         expect_fault(builder, async |file| {
             let directory = file.parent().expect("a directory");
@@ -102,7 +117,7 @@ async fn a_symbolic_link_to_a_directory_of_the_store_is_not_followed() {
 
 #[tokio::test]
 async fn a_pipe_in_the_store_is_not_waited_for() {
-    for_each_backend(async |builder| {
+    on_embedded(async |builder| {
         expect_fault(builder, async |file| {
             fs::remove_file(file).expect("the blob is removed");
             Tool::new("mkfifo").run([file]).await;
@@ -113,11 +128,16 @@ async fn a_pipe_in_the_store_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_lost_is_a_fault_and_not_an_absence() {
+async fn what_is_lost_is_a_fault_and_not_an_absence() {
     for_each_backend(async |builder| {
-        expect_fault(builder, async |file| {
-            fs::remove_file(file).expect("the blob is removed");
-        })
+        expect_fault_of(
+            builder.start().await,
+            async |registry, stored| match registry.stores() {
+                Some(stores) => stores.lose(stored).await,
+                None => fs::remove_file(registry.data_directory().join(stored))
+                    .expect("the blob is removed"),
+            },
+        )
         .await;
     })
     .await;
@@ -125,7 +145,7 @@ async fn a_file_that_is_lost_is_a_fault_and_not_an_absence() {
 
 #[tokio::test]
 async fn a_file_that_is_too_short_is_never_served_as_whole() {
-    for_each_backend(async |builder| {
+    on_embedded(async |builder| {
         expect_fault(builder, async |file| {
             let whole = fs::read(file).expect("the blob is read");
             fs::write(file, &whole[..1000]).expect("the blob is cut");

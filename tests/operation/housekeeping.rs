@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use berth_tests::{Blob, TestRegistry, for_each_backend, snapshot::stored_files};
+use berth_tests::{Blob, TestRegistry, for_each_backend};
 use tokio::time::sleep;
 
 /// Waits until the store holds this many files.
 async fn wait_for_files(registry: &TestRegistry, expected: usize) {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
-        let files = stored_files(registry.data_directory());
+        let files = registry.stored().await;
         if files.len() == expected {
             return;
         }
@@ -27,7 +27,7 @@ async fn abandoned_sessions_end_and_leave_nothing() {
         let times = "uploads:\n  idle_timeout: 2s\n  deletion_delay: 0s\njobs:\n  interval: 1s";
         let registry = builder.configuration(times).start().await;
         let repository = registry.repository("team/app");
-        let before = stored_files(registry.data_directory()).len();
+        let before = registry.stored().await.len();
         let mut sessions = Vec::new();
         for _ in 0..5 {
             let location = repository.start_upload().await;

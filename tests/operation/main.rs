@@ -9,7 +9,9 @@
 mod access;
 mod configuration;
 mod damage;
+mod deploy;
 mod disk;
+mod doctor;
 mod drain;
 mod housekeeping;
 mod observing;

@@ -75,6 +75,17 @@ fn metrics_named_in(document: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Metrics of a registry that keeps all it has in files.
+const OF_FILES: &[&str] = &["registry_storage_free_bytes", "registry_database_wal_bytes"];
+
+/// Metrics of a registry on `PostgreSQL` and S3.
+const OF_SHARED_STORES: &[&str] = &[
+    "registry_s3_requests_total",
+    "registry_s3_request_seconds",
+    "registry_database_connection_wait_seconds",
+    "registry_database_retries_total",
+];
+
 #[tokio::test]
 async fn every_metric_that_the_documents_name_is_there() {
     for_each_backend(async |builder| {
@@ -83,7 +94,11 @@ async fn every_metric_that_the_documents_name_is_there() {
         let text = registry.admin().get("/metrics").send().await;
         let named = metrics_named_in(include_str!("../../docs/operations.md"));
         assert!(named.len() >= 8, "the tables are not read: {named:?}");
-        for name in named {
+        let other = match registry.stores() {
+            Some(_) => OF_FILES,
+            None => OF_SHARED_STORES,
+        };
+        for name in named.into_iter().filter(|name| !other.contains(name)) {
             let declared = format!("# TYPE {name} ");
             assert!(text.text().contains(&declared), "no {name}");
         }

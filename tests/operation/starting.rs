@@ -8,8 +8,8 @@ use std::{
 };
 
 use berth_tests::{
-    Document, TestRegistry, for_each_backend, registry::Builder, snapshot::database_file,
-    tool::Tool,
+    Document, TestRegistry, for_each_backend, on_embedded, registry::Builder,
+    snapshot::database_file, tool::Tool,
 };
 
 #[tokio::test]
@@ -17,10 +17,11 @@ async fn it_says_where_it_is_and_what_to_paste() {
     for_each_backend(async |builder| {
         let registry = builder.start().await;
         let log = registry.log();
-        let (address, data) = (
-            registry.address().to_string(),
-            registry.data_directory().display().to_string(),
-        );
+        let address = registry.address().to_string();
+        let data = match registry.stores() {
+            Some(stores) => stores.storage_url.clone(),
+            None => registry.data_directory().display().to_string(),
+        };
         for word in [&address, &data, "docker push"] {
             assert!(
                 log.contains(word),
@@ -62,7 +63,7 @@ async fn a_port_that_is_taken_is_named() {
 
 #[tokio::test]
 async fn a_second_server_on_the_same_data_is_refused() {
-    for_each_backend(async |builder| {
+    on_embedded(async |builder| {
         let registry = builder.clone().start().await;
         let data = registry.data_directory().to_owned();
         let second = builder.data_directory(&data).run_to_exit().await;

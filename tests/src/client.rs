@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 client of one server. It follows nothing, retries nothing and decodes nothing, so that a suite
-//! sees what was sent.
+//! A small HTTP/1.1 client of one server. It follows nothing unless told to, retries nothing and decodes nothing, so
+//! that a suite sees what was sent.
 
 use std::{
     net::SocketAddr,
@@ -150,6 +150,37 @@ impl RequestBuilder {
         self.try_send()
             .await
             .unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Sends it, and goes where it is sent to once, as clients do for blobs.
+    pub async fn send_following(self) -> Response {
+        self.try_send_following()
+            .await
+            .unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// The same; a connection that fails is an answer too.
+    ///
+    /// # Errors
+    /// When a server cannot be reached, or ends the connection before its answer is complete.
+    pub async fn try_send_following(self) -> anyhow::Result<Response> {
+        let (client, headers) = (self.client.clone(), self.request.headers_ref().cloned());
+        let response = self.try_send().await?;
+        if response.status() != 307 {
+            return Ok(response);
+        }
+        let location = response.required_header("location").to_owned();
+        let mut request = Request::builder().method(Method::GET).uri(location);
+        if let Some(theirs) = request.headers_mut() {
+            theirs.extend(headers.unwrap_or_default());
+        }
+        let body = Bytes::new();
+        let elsewhere = RequestBuilder {
+            client,
+            request,
+            body,
+        };
+        elsewhere.try_send().await
     }
 
     /// Sends it and asserts the status.

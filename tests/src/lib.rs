@@ -12,16 +12,21 @@ pub mod backend;
 pub mod binary;
 pub mod certificates;
 pub mod client;
+pub mod containerd;
 pub mod content;
+pub mod docker;
 pub mod metrics;
 pub mod raw;
 pub mod registry;
 pub mod repository;
 pub mod response;
 pub mod snapshot;
+pub mod storm;
 pub mod tool;
 
-pub use backend::{Backend, for_each_backend, for_each_registry, in_each_repository};
+pub use backend::{
+    Backend, SharedStores, for_each_backend, for_each_registry, in_each_repository, on_embedded,
+};
 pub use client::Client;
 pub use content::{Blob, Document};
 pub use registry::TestRegistry;

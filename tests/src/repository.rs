@@ -211,7 +211,7 @@ impl Repository {
 
     /// Asserts that a blob comes back byte for byte.
     pub async fn expect_blob(&self, blob: &Blob) {
-        let response = self.get_blob(&blob.digest).send().await;
+        let response = self.get_blob(&blob.digest).send_following().await;
         response
             .expect_status(200)
             .expect_header("content-length", blob.bytes.len().to_string());

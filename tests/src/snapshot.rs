@@ -1,5 +1,6 @@
 //! What can be seen of the store, for asserting that a refused request has changed nothing: through the API all
-//! repositories with their tags and the digests behind them, on disk every file that is not the database's.
+//! repositories with their tags and the digests behind them, on disk every file that is not the database's, or every
+//! object of the bucket.
 
 use std::{
     collections::BTreeMap,
@@ -15,12 +16,12 @@ pub struct Snapshot {
     // repository:tag to the manifest's digest.
     tags: BTreeMap<String, String>,
     repositories: Vec<String>,
-    // The path below the data directory to its length.
+    // The path below the data directory, or in the bucket, to its length.
     files: BTreeMap<PathBuf, u64>,
 }
 
 impl Snapshot {
-    pub(crate) async fn take(client: &Client, data_directory: &Path) -> Self {
+    pub(crate) async fn take(client: &Client, files: BTreeMap<PathBuf, u64>) -> Self {
         let repositories = strings(client, "/v2/_catalog?n=10000", "repositories").await;
         let mut tags = BTreeMap::new();
         for repository in &repositories {
@@ -36,7 +37,7 @@ impl Snapshot {
                 tags.insert(format!("{repository}:{tag}"), digest);
             }
         }
-        let mut files = stored_files(data_directory);
+        let mut files = files;
         files.retain(|path, _| is_published(path));
         Self {
             tags,
@@ -51,10 +52,13 @@ impl Snapshot {
     }
 }
 
-/// What sessions have written so far lies apart, and stays for a while after they end; so does the file that a
-/// readiness check writes.
+/// What sessions have written so far lies apart or has a name of its own, and stays for a while after they end; so do
+/// the files of readiness checks.
 fn is_published(path: &Path) -> bool {
-    !path.components().any(|part| part.as_os_str() == "uploads") && !path.ends_with("probe")
+    !path.components().any(|part| part.as_os_str() == "uploads")
+        && !path.ends_with("probe")
+        && !path.ends_with("berth-probe")
+        && path.extension().is_none_or(|extension| extension != "tail")
 }
 
 async fn strings(client: &Client, target: &str, field: &str) -> Vec<String> {

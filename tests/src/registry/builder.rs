@@ -10,7 +10,12 @@ use super::{
     TestRegistry,
     process::{Exit, Process},
 };
-use crate::{Client, backend::Backend, binary, certificates::Certificates};
+use crate::{
+    Client,
+    backend::{Backend, SharedStores},
+    binary,
+    certificates::Certificates,
+};
 
 /// How the registry speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     configuration: String,
     data_directory: Option<PathBuf>,
+    stores: Option<SharedStores>,
     wrapper: Vec<String>,
     scheme: Scheme,
 }
@@ -44,6 +50,7 @@ impl Builder {
             environment: Vec::new(),
             configuration: String::new(),
             data_directory: None,
+            stores: None,
             wrapper: Vec::new(),
             scheme: Scheme::Http,
         }
@@ -85,6 +92,23 @@ impl Builder {
         self
     }
 
+    /// Uses these stores, which other registries may use at the same time.
+    #[must_use]
+    pub fn stores(mut self, stores: &SharedStores) -> Self {
+        self.backend = Backend::Shared;
+        self.stores = Some(stores.clone());
+        self
+    }
+
+    pub(super) fn shared_stores(&self) -> Option<&SharedStores> {
+        self.stores.as_ref()
+    }
+
+    /// On which pair of stores it runs.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
     /// Runs the server through another command, such as `prlimit`, which must end by executing its arguments.
     #[must_use]
     pub fn wrapped_in(mut self, command: &[&str]) -> Self {
@@ -111,7 +135,8 @@ impl Builder {
     }
 
     /// Starts it and waits until it is ready.
-    pub async fn start(self) -> TestRegistry {
+    pub async fn start(mut self) -> TestRegistry {
+        self.prepare().await;
         let directory = self
             .data_directory
             .is_none()
@@ -131,7 +156,8 @@ impl Builder {
     }
 
     /// Runs a registry that is expected to refuse to start, and returns how it ended.
-    pub async fn run_to_exit(self) -> Exit {
+    pub async fn run_to_exit(mut self) -> Exit {
+        self.prepare().await;
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data_directory = self
             .data_directory
@@ -140,6 +166,12 @@ impl Builder {
         let configuration = self.write_configuration(directory.path());
         let mut process = Process::spawn(self.command(&data_directory, configuration.as_deref()));
         process.wait_for_exit(Duration::from_secs(30)).await
+    }
+
+    async fn prepare(&mut self) {
+        if self.backend == Backend::Shared && self.stores.is_none() {
+            self.stores = Some(SharedStores::fresh().await);
+        }
     }
 
     pub(super) async fn spawn(&self, data_directory: &Path) -> Process {
@@ -183,8 +215,13 @@ impl Builder {
         command
             .arg("serve")
             .args(["--listen", &self.listen, "--admin-listen", "127.0.0.1:0"]);
-        match self.backend {
-            Backend::Embedded => command.arg("--data-dir").arg(data_directory),
+        match &self.stores {
+            None => command.arg("--data-dir").arg(data_directory),
+            Some(stores) => command
+                .args(["--metadata-url", &stores.metadata_url])
+                .args(["--storage-url", &stores.storage_url])
+                .env("AWS_ACCESS_KEY_ID", &stores.credentials.access_key)
+                .env("AWS_SECRET_ACCESS_KEY", &stores.credentials.secret_key),
         };
         if let Some(path) = configuration {
             command.arg("--config").arg(path);

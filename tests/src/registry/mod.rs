@@ -4,6 +4,7 @@ mod builder;
 mod process;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -17,7 +18,11 @@ pub use self::{
     process::{Exit, Process},
 };
 use crate::{
-    Client, Repository, backend::Backend, metrics::Metrics, raw::RawConnection, snapshot::Snapshot,
+    Client, Repository,
+    backend::{Backend, SharedStores},
+    metrics::Metrics,
+    raw::RawConnection,
+    snapshot::{Snapshot, stored_files},
 };
 
 /// A started registry.
@@ -81,6 +86,19 @@ impl TestRegistry {
         &self.data_directory
     }
 
+    /// Every file of its data directory that is not the database, or every object of its bucket.
+    pub async fn stored(&self) -> BTreeMap<PathBuf, u64> {
+        match self.stores() {
+            Some(stores) => stores.objects().await,
+            None => stored_files(&self.data_directory),
+        }
+    }
+
+    /// The stores that it shares with others, if they are of that kind.
+    pub fn stores(&self) -> Option<&SharedStores> {
+        self.builder.shared_stores()
+    }
+
     /// What it has written to its standard output and error so far.
     pub fn log(&self) -> String {
         self.process.log()
@@ -118,7 +136,12 @@ impl TestRegistry {
 
     /// All that a client and the file system can see of the store.
     pub async fn snapshot(&self) -> Snapshot {
-        Snapshot::take(&self.client(), &self.data_directory).await
+        Snapshot::take(&self.client(), self.stored().await).await
+    }
+
+    /// Whether its process is there.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
     }
 
     /// Ends it with SIGKILL, as a crash or a lost machine would.
