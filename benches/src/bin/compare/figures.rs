@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::load::Turn;
+use crate::servers::PerStore;
 use crate::work::Figure;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -21,6 +22,9 @@ pub(crate) struct Figures {
     pub(crate) p99_ms: f64,
     /// Microseconds an operation, or seconds a GiB, the median of the turns.
     pub(crate) cpu: f64,
+    /// That of the stores the server stands on, likewise; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stores_cpu: Option<PerStore<f64>>,
     /// The generator's, likewise: it runs on the same cores.
     pub(crate) client_cpu: f64,
     /// How many cores others kept busy meanwhile: this machine's quiet, or the lack of it.
@@ -49,12 +53,17 @@ impl Figures {
                 quotient(of(turn).as_secs_f64(), share(figure, turn))
             }))
         };
+        let has_stores = turns.iter().any(|turn| turn.stores_cpu.is_some());
         Self {
             rate,
             spread: quotient(most - least, rate),
             p50_ms: percentile(&latencies, 50),
             p99_ms: percentile(&latencies, 99),
             cpu: cpu(|turn| turn.server_cpu),
+            stores_cpu: has_stores.then(|| PerStore {
+                postgres: cpu(|turn| turn.stores_cpu.unwrap_or_default().postgres),
+                minio: cpu(|turn| turn.stores_cpu.unwrap_or_default().minio),
+            }),
             client_cpu: cpu(|turn| turn.client_cpu),
             other_cores: median(each(&|turn| {
                 quotient(turn.other_cpu.as_secs_f64(), seconds(turn))
@@ -67,6 +76,12 @@ impl Figures {
             operations: latencies.len(),
             turns: rates,
         }
+    }
+
+    /// CPU of the server and of what it stands on.
+    pub(crate) fn whole_cpu(&self) -> f64 {
+        let stores = self.stores_cpu.unwrap_or_default();
+        self.cpu + stores.postgres + stores.minio
     }
 
     /// The figures of the operations' last steps, if they were looked at.
@@ -171,6 +186,22 @@ mod tests {
         near(figures.p50_ms, 2.0);
         near(figures.p99_ms, 4.0);
         near(figures.peak_mib, 2.0);
+    }
+
+    #[test]
+    fn stores_are_counted_where_there_are_any() {
+        let alone = Figures::of(Figure::Operations, &[turn(&[1], 1)]);
+        assert_eq!(alone.stores_cpu, None);
+        near(alone.whole_cpu(), 2000.0);
+        let mut standing = turn(&[1], 1);
+        standing.stores_cpu = Some(PerStore {
+            postgres: Duration::from_millis(3),
+            minio: Duration::from_millis(5),
+        });
+        let figures = Figures::of(Figure::Operations, &[standing]);
+        near(figures.cpu, 2000.0);
+        near(figures.stores_cpu.unwrap().minio, 5000.0);
+        near(figures.whole_cpu(), 10_000.0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::proc::{Process, machine_cpu};
-use crate::servers::Server;
+use crate::servers::{PerStore, Server};
 
 /// After the last answer a server may still work for it, on freeing or flushing: it has this long
 /// to do so on its own account before its CPU time is read.
@@ -39,6 +39,8 @@ pub(crate) struct Turn {
     pub(crate) last_steps: Vec<Duration>,
     pub(crate) bytes: u64,
     pub(crate) server_cpu: Duration,
+    /// That of the stores it stands on, if it does.
+    pub(crate) stores_cpu: Option<PerStore<Duration>>,
     pub(crate) client_cpu: Duration,
     /// What the machine did besides: other processes, the kernel's write-back, a hypervisor.
     pub(crate) other_cpu: Duration,
@@ -83,12 +85,15 @@ pub(crate) fn drive<C: Send>(
     thread::sleep(SETTLE);
     let after = Spent::now(server)?;
     let server_cpu = after.server.saturating_sub(before.server);
+    let stores_cpu = PerStore::since(after.stores, before.stores);
+    let stores = stores_cpu.map_or(Duration::ZERO, PerStore::sum);
     let machine_cpu = after.machine.saturating_sub(before.machine);
     let mut turn = Turn {
         elapsed,
         client_cpu,
         server_cpu,
-        other_cpu: machine_cpu.saturating_sub(server_cpu + client_cpu),
+        stores_cpu,
+        other_cpu: machine_cpu.saturating_sub(server_cpu + client_cpu + stores),
         peak_memory: server.process.peak()?,
         ..Turn::default()
     };
@@ -104,6 +109,7 @@ pub(crate) fn drive<C: Send>(
 /// CPU time up to now.
 struct Spent {
     server: Duration,
+    stores: Option<PerStore<Duration>>,
     client: Duration,
     machine: Duration,
 }
@@ -112,6 +118,7 @@ impl Spent {
     fn now(server: &Server) -> Result<Self> {
         Ok(Self {
             server: server.process.cpu()?,
+            stores: server.stores_cpu()?,
             client: Process::own().cpu()?,
             machine: machine_cpu()?,
         })

@@ -16,6 +16,7 @@ mod load;
 mod machine;
 mod options;
 mod proc;
+mod reader;
 mod registry;
 mod report;
 mod run;
@@ -32,7 +33,7 @@ use clap::Parser as _;
 use crate::machine::Machine;
 use crate::options::{Arguments, Options, Role};
 use crate::report::Report;
-use crate::servers::{Directories, Side};
+use crate::servers::{Ground, SharedStores, Side};
 use crate::work::Scenario;
 
 fn main() -> Result<ExitCode> {
@@ -52,12 +53,12 @@ fn main() -> Result<ExitCode> {
 }
 
 fn compare(scenarios: &[Box<dyn Scenario>], options: &Options) -> Result<ExitCode> {
-    let mut report = begin_report(options)?;
-    let directories = Directories::new(options)?;
+    let ground = Ground::prepare(options)?;
+    let mut report = begin_report(options, &ground)?;
     // A long run is not thrown away because one line failed.
     let results = scenarios
         .iter()
-        .flat_map(|scenario| run::measure(scenario.as_ref(), options, &directories));
+        .flat_map(|scenario| run::measure(scenario.as_ref(), options, &ground));
     let (lines, failures): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
     report.lines.extend(lines.into_iter().flatten());
     let failures: Vec<_> = failures.into_iter().filter_map(Result::err).collect();
@@ -80,7 +81,7 @@ fn compare(scenarios: &[Box<dyn Scenario>], options: &Options) -> Result<ExitCod
     })
 }
 
-fn begin_report(options: &Options) -> Result<Report> {
+fn begin_report(options: &Options, ground: &Ground) -> Result<Report> {
     let registries = options
         .sides
         .iter()
@@ -93,6 +94,11 @@ fn begin_report(options: &Options) -> Result<Report> {
     Ok(Report {
         machine: Machine::describe(&directory),
         versions,
+        stores: ground
+            .stores
+            .as_ref()
+            .map(SharedStores::description)
+            .map(str::to_owned),
         rounds: options.rounds,
         seconds: options.turn().as_secs(),
         clients: options.clients,

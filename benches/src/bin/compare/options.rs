@@ -31,6 +31,16 @@ pub(crate) enum PeerCache {
     None,
 }
 
+/// Where the registries keep what they are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stores {
+    /// Each in a directory of its own.
+    Local,
+    /// Berth in PostgreSQL and on S3, distribution on S3; in the same S3 server.
+    Shared,
+}
+
 /// What this process is when it is not the generator.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
@@ -42,6 +52,10 @@ pub(crate) enum Role {
 /// What to measure, and against what.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
+    /// Where the registries keep their data; each kind has lines of its own.
+    #[arg(long, value_enum, default_value_t = Stores::Local)]
+    pub(crate) stores: Stores,
+
     /// Turns that each server gets for each line of the table.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
@@ -58,18 +72,18 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// How many tags are present in the tag work.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        value_name = "N,…",
-        default_value = "3000,300000"
-    )]
-    pub(crate) tags: Vec<u32>,
+    /// How many tags are present in the tag work: 3000 and 300000 if not given, 3000 on shared stores.
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    tags: Vec<u32>,
 
-    /// The most tags that distribution is given: at 300,000 its preparation takes a quarter hour.
-    #[arg(long, default_value_t = 3000, value_name = "N")]
-    pub(crate) peer_tags: u32,
+    /// The most tags that distribution is given: 3000 if not given, 500 on shared stores. Preparing
+    /// 300,000 takes it a quarter hour, and on S3 a page of a long list takes it seconds.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    peer_tags: Option<u32>,
+
+    /// Also push 5 GiB in one piece; takes up to 15 GiB of disk.
+    #[arg(long)]
+    pub(crate) huge: bool,
 
     /// Images for the cold lines: each is visited once after a restart.
     #[arg(long, default_value_t = 4000, value_name = "N")]
@@ -95,7 +109,8 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = PeerCache::Memory)]
     pub(crate) peer_cache: PeerCache,
 
-    /// Where the servers' fresh directories are made; must be on a real disk.
+    /// Where the servers' fresh directories are made; must be on a real disk, and for shared stores
+    /// PostgreSQL's user must be able to get there.
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
 
@@ -120,6 +135,23 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn turn(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// How many tags are present, for each time that the tag work is done.
+    pub(crate) fn tags(&self) -> &[u32] {
+        match self.stores {
+            _ if !self.tags.is_empty() => &self.tags,
+            Stores::Local => &[3_000, 300_000],
+            Stores::Shared => &[3_000],
+        }
+    }
+
+    /// The most tags that distribution is given.
+    pub(crate) fn peer_tags(&self) -> u32 {
+        self.peer_tags.unwrap_or(match self.stores {
+            Stores::Local => 3_000,
+            Stores::Shared => 500,
+        })
     }
 
     /// Whether the line of this key is asked for.
@@ -152,13 +184,35 @@ impl Options {
         if let Some(program) = &self.peer {
             return Ok(program.clone());
         }
-        let home_cache = || Some(self.home.as_ref()?.join(".cache/berth"));
-        let cache = self.cache.clone().or_else(home_cache);
-        let cached = cache.map(|cache| cache.join("tools/bin/registry"));
-        let searched = std::env::split_paths(&self.search_path).map(|place| place.join("registry"));
-        cached.into_iter().chain(searched).find(|program| program.is_file()).context(
+        self.tool("registry").context(
             "distribution's `registry` was not found: run tests/tools/install bench, or use --peer",
         )
+    }
+
+    /// A program that `tests/tools/install` brings: from its cache, else from PATH.
+    pub(crate) fn tool(&self, name: &str) -> Option<PathBuf> {
+        let cached = self.tools().map(|tools| tools.join("bin").join(name));
+        let searched = std::env::split_paths(&self.search_path).map(|place| place.join(name));
+        cached
+            .into_iter()
+            .chain(searched)
+            .find(|program| program.is_file())
+    }
+
+    /// Which version of a tool `tests/tools/install` put into its cache.
+    pub(crate) fn tool_version(&self, name: &str) -> String {
+        let file = self.tools().map(|tools| tools.join("versions").join(name));
+        let version = file.and_then(|file| std::fs::read_to_string(file).ok());
+        version.map_or_else(
+            || "of unknown version".to_owned(),
+            |text| text.trim().to_owned(),
+        )
+    }
+
+    fn tools(&self) -> Option<PathBuf> {
+        let home_cache = || Some(self.home.as_ref()?.join(".cache/berth"));
+        let cache = self.cache.clone().or_else(home_cache)?;
+        Some(cache.join("tools"))
     }
 }
 

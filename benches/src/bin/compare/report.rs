@@ -15,6 +15,9 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// What each binary says of its version.
     pub(crate) versions: Vec<(Side, String)>,
+    /// What the registries stand on, where that is not a directory of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stores: Option<String>,
     pub(crate) rounds: u32,
     pub(crate) seconds: u64,
     pub(crate) clients: u32,
@@ -78,6 +81,12 @@ impl Line {
     pub(crate) fn times_less(&self, of: impl Fn(&SideFigures) -> f64) -> Option<f64> {
         let (berth, peer) = self.both()?;
         Some(quotient(of(peer), of(berth))).filter(|ratio| *ratio > 0.0)
+    }
+
+    /// The same in CPU time of server and stores together, where there are stores.
+    pub(crate) fn times_less_with_stores(&self) -> Option<f64> {
+        self.both()?.0.figures.stores_cpu?;
+        self.times_less(|result| result.figures.whole_cpu())
     }
 
     /// By how much Berth is faster.

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use crate::load::Turn;
 use crate::options::Options;
 use crate::report::Line;
-use crate::servers::{Directories, Server, Side};
+use crate::servers::{Ground, Server, Side};
 use crate::work::{Load, Scenario, Work};
 
 /// A server under load, with what its lines need.
@@ -18,7 +18,7 @@ struct Prepared {
 pub(crate) fn measure(
     scenario: &dyn Scenario,
     options: &Options,
-    directories: &Directories,
+    ground: &Ground,
 ) -> Vec<Result<Line>> {
     let works = scenario.works().into_iter().enumerate();
     let works: Vec<(usize, Work)> = works
@@ -35,7 +35,7 @@ pub(crate) fn measure(
     let prepared = sides.into_iter().map(|side| {
         let on = || format!("prepare {} on {}", first.key, side.name());
         eprintln!("{}", on());
-        let server = Server::start(side, options, directories).with_context(on)?;
+        let server = Server::start(side, options, ground).with_context(on)?;
         let load = explained(scenario.prepare(&server), &server).with_context(on)?;
         Ok(Prepared { server, load })
     });

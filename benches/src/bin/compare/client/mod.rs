@@ -18,7 +18,9 @@ use head::Framing;
 pub(crate) use head::Head;
 
 /// Longest time to wait for a server before the run is given up.
-const PATIENCE: Duration = Duration::from_mins(2);
+///
+/// Of 200 uploads at once the last is answered minutes after the first where each byte is slow.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A head that is longer is no answer of a registry.
 const LONGEST_HEAD: usize = 64 * 1024;

@@ -59,11 +59,19 @@ pub(super) fn forget_large_files(directory: &Path) -> io::Result<()> {
 fn each_large_file(directory: &Path, work: &impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let metadata = entry.metadata()?;
-        if metadata.is_dir() {
-            each_large_file(&entry.path(), work)?;
-        } else if metadata.is_file() && metadata.len() > LARGE {
-            work(&entry.path())?;
+        let result = entry.metadata().and_then(|metadata| {
+            if metadata.is_dir() {
+                each_large_file(&entry.path(), work)
+            } else if metadata.is_file() && metadata.len() > LARGE {
+                work(&entry.path())
+            } else {
+                Ok(())
+            }
+        });
+        match result {
+            // Its server, or that one's store, has removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => result?,
         }
     }
     Ok(())

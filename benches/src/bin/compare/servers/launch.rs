@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::Side;
 use super::spawn::{Started, printed_address};
+use super::stores::Lent;
 use crate::client::{Answer, Connection};
 use crate::options::{LOOPBACK, PeerCache};
 
@@ -18,6 +19,8 @@ pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) peer_cache: PeerCache,
     pub(super) directory: PathBuf,
+    /// Where it keeps its data; in its directory if nothing was lent.
+    pub(super) lent: Option<Lent>,
 }
 
 impl Launch {
@@ -31,6 +34,9 @@ impl Launch {
                 command
                     .args(["--admin-listen", "127.0.0.1:0", "--data-dir"])
                     .arg(data);
+                if let Some(lent) = &self.lent {
+                    lent.tell_berth(&mut command);
+                }
                 self.start_and_read_address(command)
             }
             Side::Floor => {
@@ -40,6 +46,12 @@ impl Launch {
             }
             Side::Distribution => self.start_distribution(),
         }
+    }
+
+    /// Where its files lie, also those that a store keeps for it.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        let lent = self.lent.as_ref().map(|lent| lent.directory.as_path());
+        std::iter::once(self.directory.as_path()).chain(lent)
     }
 
     fn command(&self) -> Command {
@@ -59,9 +71,13 @@ impl Launch {
         let directory = &self.directory;
         let address = TcpListener::bind((LOOPBACK, 0))?.local_addr()?;
         let file = directory.join("registry.yml");
+        let driver = match &self.lent {
+            Some(lent) => lent.distribution_driver(),
+            None => filesystem_driver(directory),
+        };
         fs::write(
             &file,
-            distribution_configuration(address, self.peer_cache, directory),
+            distribution_configuration(address, self.peer_cache, &driver),
         )?;
         let mut command = self.command();
         command
@@ -74,8 +90,15 @@ impl Launch {
     }
 }
 
-/// The configuration of distribution's own container image, at this address and on this directory.
-fn distribution_configuration(address: SocketAddr, cache: PeerCache, directory: &Path) -> String {
+fn filesystem_driver(directory: &Path) -> String {
+    format!(
+        "filesystem: {{rootdirectory: \"{}\"}}",
+        directory.join("data").display()
+    )
+}
+
+/// The configuration of distribution's own container image, at this address and with this driver.
+fn distribution_configuration(address: SocketAddr, cache: PeerCache, driver: &str) -> String {
     let cache = match cache {
         PeerCache::Memory => "  cache: {blobdescriptor: inmemory}\n",
         PeerCache::None => "",
@@ -85,10 +108,9 @@ fn distribution_configuration(address: SocketAddr, cache: PeerCache, directory: 
          log: {{level: warn}}\n\
          storage:\n\
          {cache}  \
-           filesystem: {{rootdirectory: \"{}\"}}\n  \
+           {driver}\n  \
            delete: {{enabled: true}}\n\
-         http: {{addr: \"{address}\", secret: compare}}\n",
-        directory.join("data").display()
+         http: {{addr: \"{address}\", secret: compare}}\n"
     )
 }
 
@@ -108,7 +130,7 @@ mod tests {
     fn configuration_differs_in_the_cache_alone() {
         let of = |cache| {
             let address = "127.0.0.1:5000".parse().unwrap();
-            distribution_configuration(address, cache, Path::new("/d"))
+            distribution_configuration(address, cache, &filesystem_driver(Path::new("/d")))
         };
         let with = of(PeerCache::Memory);
         assert!(

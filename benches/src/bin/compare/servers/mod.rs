@@ -7,6 +7,7 @@
 mod directories;
 mod launch;
 mod spawn;
+mod stores;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,10 +20,12 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::client::Connection;
-use crate::options::Options;
+use crate::options::{Options, Stores};
 use crate::proc::Process;
 pub(crate) use directories::Directories;
 use launch::Launch;
+use stores::Lent;
+pub(crate) use stores::{PerStore, SharedStores};
 
 /// How long a server may take to start or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -51,6 +54,26 @@ impl Side {
     }
 }
 
+/// What servers are started with: where each gets its fresh place.
+pub(crate) struct Ground {
+    pub(crate) directories: Directories,
+    /// Absent where registries keep everything in their directories.
+    pub(crate) stores: Option<SharedStores>,
+}
+
+impl Ground {
+    pub(crate) fn prepare(options: &Options) -> Result<Self> {
+        let stores = match options.stores {
+            Stores::Local => None,
+            Stores::Shared => Some(SharedStores::start(options)?),
+        };
+        Ok(Self {
+            directories: Directories::new(options)?,
+            stores,
+        })
+    }
+}
+
 /// A running server with a directory of its own.
 pub(crate) struct Server {
     pub(crate) side: Side,
@@ -61,13 +84,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a side on a fresh directory and waits until it answers.
-    pub(crate) fn start(side: Side, options: &Options, directories: &Directories) -> Result<Self> {
+    /// Starts a side on a fresh directory, with fresh stores if there are any, and waits until it
+    /// answers.
+    pub(crate) fn start(side: Side, options: &Options, ground: &Ground) -> Result<Self> {
         let launch = Launch {
             side,
             program: options.program(side)?,
             peer_cache: options.peer_cache,
-            directory: directories.fresh(side)?,
+            directory: ground.directories.fresh(side)?,
+            lent: ground.stores.as_ref().map(SharedStores::lend),
         };
         let (child, address) = launch.start()?;
         let process = Process::of(child.id());
@@ -98,7 +123,24 @@ impl Server {
     /// Gives back the memory in which the kernel keeps its large files, so that whoever writes next
     /// finds as much that is free, and as warm, as everybody else.
     pub(crate) fn forget_large_files(&self) -> Result<()> {
-        Ok(directories::forget_large_files(&self.launch.directory)?)
+        for directory in self.launch.directories() {
+            directories::forget_large_files(directory)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back the space of its large files: no blob can be read any more that was pushed before.
+    pub(crate) fn empty_large_files(&self) -> Result<()> {
+        for directory in self.launch.directories() {
+            directories::empty_large_files(directory)
+                .with_context(|| format!("{} keeps its space", directory.display()))?;
+        }
+        Ok(())
+    }
+
+    /// CPU time that its stores have spent up to now, where it has stores.
+    pub(crate) fn stores_cpu(&self) -> Result<Option<PerStore<Duration>>> {
+        self.launch.lent.as_ref().map(Lent::cpu).transpose()
     }
 
     /// The end of its log.
@@ -125,9 +167,8 @@ impl Drop for Server {
     /// ended already cannot be killed, which is as good.
     fn drop(&mut self) {
         let _ended = self.child.kill().and_then(|()| self.child.wait());
-        let directory = &self.launch.directory;
-        if let Err(error) = directories::empty_large_files(directory) {
-            eprintln!("{} keeps its space: {error}", directory.display());
+        if let Err(error) = self.empty_large_files() {
+            eprintln!("{error:#}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod image;
 mod large;
 mod push;
 mod reads;
+mod redirects;
 mod tags;
 mod uploads;
 
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Result;
 
 use crate::load::{self, Limit, Turn};
-use crate::options::Options;
+use crate::options::{Options, Stores};
 use crate::registry::Pusher;
 use crate::servers::{Server, Side};
 
@@ -74,20 +75,44 @@ pub(crate) trait Load {
     fn turn(&mut self, work: usize, server: &mut Server) -> Result<Turn>;
 }
 
-/// Everything there is to measure, whether it was asked for or not.
+/// Everything there is to measure on such stores, whether it was asked for or not.
 pub(crate) fn scenarios(options: &Options) -> Vec<Box<dyn Scenario>> {
+    match options.stores {
+        Stores::Local => on_local_stores(options),
+        Stores::Shared => on_shared_stores(options),
+    }
+}
+
+fn on_local_stores(options: &Options) -> Vec<Box<dyn Scenario>> {
     let mut all: Vec<Box<dyn Scenario>> = vec![
         Box::new(reads::Warm::new(options)),
         Box::new(reads::Cold::new(options)),
         Box::new(push::ImagePush::new(options)),
     ];
-    for present in &options.tags {
-        all.push(Box::new(tags::Tags::new(*present, options)));
-    }
-    all.push(Box::new(large::Large));
-    all.push(Box::new(uploads::Uploads));
+    all.extend(tag_work(options));
+    all.push(Box::new(large::Large::new(options)));
+    all.push(Box::new(uploads::Uploads::on_local_stores()));
     all.push(Box::new(idle::Idle::new(options)));
     all
+}
+
+fn on_shared_stores(options: &Options) -> Vec<Box<dyn Scenario>> {
+    let mut all: Vec<Box<dyn Scenario>> = vec![
+        Box::new(reads::Warm::new(options)),
+        Box::new(redirects::Redirects::new(options)),
+        Box::new(push::ImagePush::new(options)),
+    ];
+    all.extend(tag_work(options));
+    all.push(Box::new(large::Large::new(options)));
+    for uploads in uploads::Uploads::on_shared_stores() {
+        all.push(Box::new(uploads));
+    }
+    all
+}
+
+fn tag_work(options: &Options) -> impl Iterator<Item = Box<dyn Scenario>> {
+    let numbers = options.tags().iter();
+    numbers.map(|present| Box::new(tags::Tags::new(*present, options)) as Box<dyn Scenario>)
 }
 
 /// Both registries.

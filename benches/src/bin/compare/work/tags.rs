@@ -10,7 +10,7 @@ use super::{Figure, Load, REGISTRIES, Scenario, Work, prepare_each, pushers};
 use crate::client::Answer;
 use crate::content::{Xorshift, next_serial};
 use crate::load::{self, Done, Limit, Turn};
-use crate::options::Options;
+use crate::options::{Options, Stores};
 use crate::registry::{Pusher, request};
 use crate::servers::{Server, Side};
 
@@ -26,10 +26,17 @@ const PAGES: u32 = 64;
 /// stays about true.
 const FEWEST_NEW: u32 = 1000;
 
+/// The same where each tag costs several requests to a store.
+const FEWEST_NEW_ON_SHARED_STORES: u32 = 200;
+
+/// The most.
+const MOST_NEW: u32 = 10_000;
+
 /// Two lines for one number of tags.
 pub(super) struct Tags {
     present: u32,
     peer_present: u32,
+    fewest_new: u32,
     clients: u32,
     turn: Duration,
 }
@@ -38,7 +45,11 @@ impl Tags {
     pub(super) fn new(present: u32, options: &Options) -> Self {
         Self {
             present,
-            peer_present: present.min(options.peer_tags),
+            peer_present: present.min(options.peer_tags()),
+            fewest_new: match options.stores {
+                Stores::Local => FEWEST_NEW,
+                Stores::Shared => FEWEST_NEW_ON_SHARED_STORES,
+            },
             clients: options.clients,
             turn: options.turn(),
         }
@@ -81,12 +92,12 @@ impl Scenario for Tags {
             let tag = tag(u32::try_from(number)? + 1);
             pusher.put_manifest(REPOSITORY, &tag, &manifest)
         })?;
-        let (clients, turn) = (self.clients, self.turn);
         let load = TagsLoad {
             manifest,
             present,
-            clients,
-            turn,
+            new: (present / 3).clamp(self.fewest_new, MOST_NEW),
+            clients: self.clients,
+            turn: self.turn,
         };
         // A new connection: servers close one that was idle for as long as the preparation takes.
         load.check_pages(&mut Pusher::new(server.connect()?))?;
@@ -97,6 +108,8 @@ impl Scenario for Tags {
 struct TagsLoad {
     manifest: Vec<u8>,
     present: u32,
+    /// Tags that a turn puts.
+    new: u32,
     clients: u32,
     turn: Duration,
 }
@@ -135,7 +148,7 @@ impl TagsLoad {
 
     fn put(&self, server: &Server) -> Result<Turn> {
         let present = self.present;
-        let new = Limit::Operations(u64::from((present / 3).clamp(FEWEST_NEW, 10 * FEWEST_NEW)));
+        let new = Limit::Operations(u64::from(self.new));
         let mut clients = pushers(server, self.clients)?;
         load::drive(server, &mut clients, new, |pusher| {
             // New tags fall between those present, wherever these are.
