@@ -16,4 +16,3 @@ mod removal;
 mod requests;
 mod session;
 mod store;
-mod zz_minio;
