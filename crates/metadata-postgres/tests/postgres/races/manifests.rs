@@ -11,7 +11,6 @@ use registry_core::testing::metadata::{
     change, digest_of, manifest, name, push, push_blob, read, reference, referring, resolve, tag,
     tagged,
 };
-
 use sqlx::Executor as _;
 
 use super::{Pods, number, wait_until};
@@ -168,7 +167,7 @@ async fn links_are_locked_in_order() {
     }
     layers.reverse();
     let mut holder = pods.database.connect().await;
-    let first = "BEGIN; SELECT FROM repository_blobs WHERE digest = (SELECT min(digest) FROM repository_blobs) FOR UPDATE";
+    let first = "BEGIN; SELECT FROM repository_blobs ORDER BY digest LIMIT 1 FOR UPDATE";
     holder.execute(first).await.unwrap();
     let change = change();
     let pushed = one.commit_manifest(&change, Guard::open(), referring("a/b", "{}", layers));
