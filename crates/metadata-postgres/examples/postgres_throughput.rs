@@ -1,6 +1,6 @@
 //! What the engine does in a second, and what each operation costs this process in CPU; the server's own
 //! is not counted. Run it in release, on an empty database:
-//! `cargo run --release -p metadata-postgres --example throughput URL [ONLY]`, where ONLY is a part of
+//! `cargo run --release -p metadata-postgres --example postgres_throughput URL [ONLY]`, where ONLY is a part of
 //! the name of a measurement.
 
 #![expect(

@@ -52,7 +52,6 @@ async fn after_it_slept_with_other_bytes() {
     let repository = awake.repository("team/app");
     let put = repository.finish_upload(&location, &blob.digest, &[]);
     let answer = put.send().await;
-    eprintln!("XX {}", answer.status());
     if answer.status() == 201 {
         repository.expect_blob(&blob).await;
     } else {
