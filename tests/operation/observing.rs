@@ -71,7 +71,11 @@ fn metrics_named_in(document: &str) -> Vec<&str> {
     let names = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
     let names = names.map(|name| name.split('{').next().unwrap_or(name));
     names
-        .filter(|name| name.contains('_') && !name.contains(['/', '.']))
+        .filter(|name| {
+            ["registry_", "tls_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        })
         .collect()
 }
 
