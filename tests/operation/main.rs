@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod away;
 mod configuration;
 mod damage;
 mod deploy;

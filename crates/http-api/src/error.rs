@@ -144,7 +144,8 @@ impl ApiError {
             Self::Registry(
                 RegistryError::UploadBusy
                 | RegistryError::Overloaded
-                | RegistryError::Metadata(MetadataError::Unavailable(_)),
+                | RegistryError::Metadata(MetadataError::Unavailable(_))
+                | RegistryError::BlobStore(BlobStoreError::Unavailable(_)),
             ) => reply.header(RETRY_AFTER, value("1")),
             Self::OutOfOrder {
                 name,
@@ -241,6 +242,7 @@ fn metadata_status(error: &MetadataError) -> (StatusCode, ErrorCode) {
 
 fn blob_store_status(error: &BlobStoreError) -> (StatusCode, ErrorCode) {
     match error {
+        BlobStoreError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         BlobStoreError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         BlobStoreError::Denied(_)
         | BlobStoreError::Foreign(_)
@@ -253,7 +255,7 @@ fn blob_store_status(error: &BlobStoreError) -> (StatusCode, ErrorCode) {
 fn public_fault(status: StatusCode) -> &'static str {
     match status {
         StatusCode::SERVICE_UNAVAILABLE => {
-            "the registry is busy or its database is away; try again"
+            "the registry is busy, or its database or storage is away; try again"
         }
         StatusCode::INSUFFICIENT_STORAGE => {
             "the registry has no space left; its operator has to make room, then push again"

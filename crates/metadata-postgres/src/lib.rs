@@ -1,8 +1,9 @@
 //! The metadata ports on PostgreSQL, for a registry of any number of processes.
 //!
 //! - Look-ups are one statement each, always asked of the database (`database::read`). Only payloads of
-//!   manifests, which never change, are kept in memory (`payloads`), and look-ups by digest may go
-//!   to a server that follows (`replica`).
+//!   manifests, which never change, are kept in memory (`payloads`), and for some seconds where blobs lie
+//!   to which clients are sent (`locations`); look-ups by digest may go to a server that follows
+//!   (`replica`).
 //! - Writes are one statement each, which the database carries out wholly or not at all
 //!   (`database::write`). No process knows what another writes: each statement tells at its text why it
 //!   is safe whatever others do at the same time.
@@ -21,6 +22,8 @@ mod connection;
 mod database;
 mod error;
 mod examine;
+mod locations;
+mod lookups;
 mod manifests;
 mod metrics;
 mod open;
@@ -44,6 +47,7 @@ use std::fmt;
 use registry_core::ports::Lifetimes;
 
 use crate::database::Database;
+use crate::locations::Locations;
 use crate::payloads::Payloads;
 use crate::replica::Replica;
 use crate::time::Time;
@@ -58,6 +62,7 @@ pub struct PostgresMetadata {
     primary: Database,
     replica: Option<Replica>,
     payloads: Payloads,
+    locations: Locations,
     time: Time,
     lifetimes: Lifetimes,
 }

@@ -10,10 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use hashlink::{LinkedHashMap, LruCache};
 use oci_types::{Digest, Reference, RepositoryName, Tag};
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 use registry_core::ports::ManifestStat;
 
 use crate::error::ForeignValue;
+use crate::lookups::Lookups;
 
 /// Tags that are remembered. Each takes about a hundred bytes, which nobody counts.
 const TAGS: usize = 16 * 1024;
@@ -33,8 +33,7 @@ pub(crate) struct Payloads {
     hasher: RandomState,
     /// Most bytes they may take together.
     capacity: usize,
-    hits: IntCounter,
-    misses: IntCounter,
+    lookups: Lookups,
 }
 
 #[derive(Debug)]
@@ -47,13 +46,8 @@ struct Entries {
 
 impl Payloads {
     /// Holds at most `capacity` bytes; with 0 it holds nothing.
-    pub(crate) fn new(capacity: usize, registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounterVec::new(Opts::new(name, help), &["cache"])?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter.with_label_values(&["payload"]))
-        };
-        Ok(Self {
+    pub(crate) fn new(capacity: usize, lookups: Lookups) -> Self {
+        Self {
             entries: Mutex::new(Entries {
                 payloads: LinkedHashMap::new(),
                 bytes: 0,
@@ -61,15 +55,8 @@ impl Payloads {
             }),
             hasher: RandomState::new(),
             capacity,
-            hits: counter(
-                "registry_cache_hits_total",
-                "Look-ups answered from memory, by cache.",
-            )?,
-            misses: counter(
-                "registry_cache_misses_total",
-                "Look-ups that asked the database, by cache.",
-            )?,
-        })
+            lookups,
+        }
     }
 
     /// What a reference names, or named last, if its payload is here.
@@ -85,7 +72,7 @@ impl Payloads {
 
     /// The database left the payload out.
     pub(crate) fn spared(&self, held: Option<Held>) -> Result<Bytes, ForeignValue> {
-        self.hits.inc();
+        self.lookups.hit();
         held.map(|held| held.payload).ok_or_else(|| ForeignValue {
             column: 3,
             cause: "a manifest has no payload".into(),
@@ -100,7 +87,7 @@ impl Payloads {
         stat: &ManifestStat,
         payload: Bytes,
     ) -> Bytes {
-        self.misses.inc();
+        self.lookups.miss();
         let size = payload.len() + OVERHEAD;
         if size > self.capacity {
             return payload;
@@ -163,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_a_tag_named_last_is_held() {
-        let payloads = Payloads::new(1 << 20, &Registry::new()).unwrap();
+        let payloads = Payloads::new(1 << 20, Lookups::for_test());
         let tag = Reference::Tag("v1".parse().unwrap());
         assert!(held(&payloads, &tag).is_none());
         send(&payloads, &tag, "one");
@@ -177,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first() {
-        let payloads = Payloads::new(2 * (OVERHEAD + 3), &Registry::new()).unwrap();
+        let payloads = Payloads::new(2 * (OVERHEAD + 3), Lookups::for_test());
         let digest = |content| Reference::Digest(stat(content).digest);
         for content in ["one", "two"] {
             send(&payloads, &digest(content), content);
@@ -193,7 +180,7 @@ mod tests {
 
     #[test]
     fn without_capacity_nothing_is_held() {
-        let payloads = Payloads::new(0, &Registry::new()).unwrap();
+        let payloads = Payloads::new(0, Lookups::for_test());
         let digest = Reference::Digest(stat("").digest);
         send(&payloads, &digest, "");
         assert!(held(&payloads, &digest).is_none());

@@ -35,7 +35,29 @@ impl Registry {
         access: &PullAccess,
         digest: &Digest,
     ) -> Result<StoredBlob, RegistryError> {
-        match self.metadata.find_blob(access.repository(), digest).await? {
+        let found = self.metadata.find_blob(access.repository(), digest).await?;
+        Self::known(access, found)
+    }
+
+    /// The same for a client that will be sent to the bytes, if their size and the operator allow
+    /// it: it may learn for some seconds where a blob lay that was deleted.
+    pub async fn locate_blob(
+        &self,
+        access: &PullAccess,
+        digest: &Digest,
+    ) -> Result<StoredBlob, RegistryError> {
+        let repository = access.repository();
+        let redirects = self.redirects.as_ref();
+        let Some(redirects) = redirects.filter(|redirects| redirects.reach(repository)) else {
+            return self.find_blob(access, digest).await;
+        };
+        let above = redirects.inline_bytes;
+        let found = self.metadata.locate_blob(repository, digest, above).await?;
+        Self::known(access, found)
+    }
+
+    fn known(access: &PullAccess, found: Lookup<StoredBlob>) -> Result<StoredBlob, RegistryError> {
+        match found {
             Lookup::Found(blob) => Ok(blob),
             Lookup::Absent => Err(RegistryError::BlobUnknown),
             Lookup::NoRepository => Err(RegistryError::NameUnknown(access.repository().clone())),

@@ -16,10 +16,15 @@ pub struct Redirects {
 }
 
 impl Redirects {
+    /// Whether blobs of this repository may be had elsewhere.
+    pub(crate) fn reach(&self, repository: &RepositoryName) -> bool {
+        let excepted = |pattern: &RepositoryPattern| pattern.matches(repository);
+        !self.except.iter().any(excepted)
+    }
+
     /// Whether a blob of `size` bytes in `repository` may be had elsewhere.
     pub(crate) fn apply_to(&self, repository: &RepositoryName, size: u64) -> bool {
-        let excepted = |pattern: &RepositoryPattern| pattern.matches(repository);
-        size > self.inline_bytes && !self.except.iter().any(excepted)
+        size > self.inline_bytes && self.reach(repository)
     }
 }
 

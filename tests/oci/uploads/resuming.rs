@@ -26,7 +26,7 @@ async fn resume(repository: &Repository, location: &str, blob: &Blob) {
 }
 
 /// The same for a session whose writer has vanished: the server learns of that in its own time, of a pod that died when
-/// its lease of 30 s runs out.
+/// its lease of 10 s runs out.
 async fn resume_when_free(repository: &Repository, location: &str, blob: &Blob) {
     let deadline = Instant::now() + Duration::from_mins(1);
     let sent = loop {

@@ -86,7 +86,13 @@ async fn serve(effective: &Effective) -> anyhow::Result<()> {
     });
     let stores = Stores::open(effective, &metrics).await?;
     let totals = publish_totals(stores.metadata.clone(), &metrics).context("register metrics")?;
-    readiness.stores_are_open(stores.metadata.clone(), Arc::clone(&stores.blobs));
+    let redirected =
+        redirects(effective.configuration()).is_some() && stores.blobs.redirect_host().is_some();
+    readiness.stores_are_open(
+        stores.metadata.clone(),
+        Arc::clone(&stores.blobs),
+        redirected,
+    );
 
     let report = answer(effective, &stores, server, &health, &banner).await?;
     tracing::info!(

@@ -205,6 +205,11 @@ fn orders(effective: &Effective) -> impl Iterator<Item = Problem> {
             "it must lie between 1m and 7d, which is the longest that S3 accepts",
         ),
         (
+            configuration.metadata.location_lifetime <= Span::minutes(1),
+            "metadata.location_lifetime",
+            "it must be 1m or less, so that a deleted blob is gone soon",
+        ),
+        (
             configuration.storage.part_buffers >= ByteSize::mib(16),
             "storage.part_buffers",
             "it must be 16MiB or more, so that two parts have room",

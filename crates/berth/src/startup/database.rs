@@ -76,6 +76,7 @@ pub(crate) fn postgres(
         acquire_timeout: settings.connection_timeout.duration(),
         statement_timeout: settings.statement_timeout.duration(),
         cache_bytes: cache_bytes(configuration),
+        location_lifetime: settings.location_lifetime.duration(),
         ..metadata_postgres::OpenOptions::new(text(url), metrics.clone())
     }
 }
@@ -120,5 +121,6 @@ mod tests {
             (options.acquire_timeout, options.statement_timeout),
             (defaults.acquire_timeout, defaults.statement_timeout)
         );
+        assert_eq!(options.location_lifetime, defaults.location_lifetime);
     }
 }

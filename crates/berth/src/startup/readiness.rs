@@ -13,7 +13,14 @@ use registry_core::ports::{BlobStore, Metadata};
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
     metadata: Arc<OnceLock<Arc<dyn Metadata>>>,
-    blobs: Arc<OnceLock<Arc<dyn BlobStore>>>,
+    blobs: Arc<OnceLock<BlobsToAsk>>,
+}
+
+/// A blob store, and whether clients are sent to it.
+#[derive(Debug)]
+struct BlobsToAsk {
+    store: Arc<dyn BlobStore>,
+    redirected: bool,
 }
 
 impl Readiness {
@@ -26,11 +33,17 @@ impl Readiness {
         ]))
     }
 
-    /// From now on these are asked.
-    pub(crate) fn stores_are_open(&self, metadata: Arc<dyn Metadata>, blobs: Arc<dyn BlobStore>) {
+    /// From now on these are asked. Where clients get blobs from the store itself (`redirected`),
+    /// a process that cannot reach it serves pulls all the same, and stays ready.
+    pub(crate) fn stores_are_open(
+        &self,
+        metadata: Arc<dyn Metadata>,
+        store: Arc<dyn BlobStore>,
+        redirected: bool,
+    ) {
         // Setting them twice would be a mistake of the caller that leaves the first ones in place.
         let _ = self.metadata.set(metadata);
-        let _ = self.blobs.set(blobs);
+        let _ = self.blobs.set(BlobsToAsk { store, redirected });
     }
 }
 
@@ -50,7 +63,7 @@ impl ReadinessCheck for MetadataCheck {
     }
 }
 
-struct BlobCheck(Arc<OnceLock<Arc<dyn BlobStore>>>);
+struct BlobCheck(Arc<OnceLock<BlobsToAsk>>);
 
 #[async_trait]
 impl ReadinessCheck for BlobCheck {
@@ -58,9 +71,14 @@ impl ReadinessCheck for BlobCheck {
         "storage"
     }
 
+    fn is_essential(&self) -> bool {
+        !self.0.get().is_some_and(|blobs| blobs.redirected)
+    }
+
     async fn check(&self) -> Result<(), String> {
         let blobs = self.0.get().ok_or(NOT_OPEN)?;
-        blobs.probe().await.map_err(|error| with_causes(&error))
+        let answer = blobs.store.probe().await;
+        answer.map_err(|error| with_causes(&error))
     }
 }
 

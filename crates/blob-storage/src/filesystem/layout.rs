@@ -185,6 +185,7 @@ impl Laying<'_> {
             BlobStoreError::Foreign(path) => StorageOpenError::Foreign(self.directory.join(path)),
             BlobStoreError::Full(error)
             | BlobStoreError::Denied(error)
+            | BlobStoreError::Unavailable(error)
             | BlobStoreError::Failed(error) => self.explain(error),
             BlobStoreError::Lost(_) => self.explain(Errno::NOENT.into()),
         }

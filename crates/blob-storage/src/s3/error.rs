@@ -118,6 +118,25 @@ impl S3Error {
             || matches!(self.code(), "InvalidAccessKeyId" | "XAdminUserNotFound")
     }
 
+    /// Whether the server did not get to say what it thinks of the request: it was not reached, or
+    /// has a fault of its own, which it may tell with 200.
+    fn is_away(&self) -> bool {
+        match &self.fault {
+            Fault::Unreachable(_) | Fault::TimedOut => true,
+            Fault::Refused { status, code, .. } => {
+                matches!(status, 429 | 500..)
+                    || [
+                        "InternalError",
+                        "SlowDown",
+                        "ServiceUnavailable",
+                        "RequestTimeout",
+                    ]
+                    .contains(&code.as_str())
+            }
+            Fault::Unsent(_) | Fault::Strange(_) => false,
+        }
+    }
+
     /// For a call about an object that must be there.
     pub(super) fn or_lost(self, key: StorageKey) -> BlobStoreError {
         if self.is_no_object() || self.is_no_upload() || self.is_wrong_part() {
@@ -131,11 +150,13 @@ impl S3Error {
 impl From<S3Error> for BlobStoreError {
     fn from(error: S3Error) -> Self {
         let full = is_full(error.code()) || error.status() == Some(507);
-        let denied = error.is_denial();
+        let (denied, away) = (error.is_denial(), error.is_away());
         if full {
             Self::Full(io::Error::new(io::ErrorKind::StorageFull, error))
         } else if denied {
             Self::Denied(io::Error::new(io::ErrorKind::PermissionDenied, error))
+        } else if away {
+            Self::Unavailable(io::Error::other(error))
         } else {
             Self::Failed(io::Error::other(error))
         }
@@ -207,7 +228,7 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart() {
-        use BlobStoreError::{Denied, Failed, Full};
+        use BlobStoreError::{Denied, Failed, Full, Unavailable};
         assert!(matches!(refusal(403, "AccessDenied").into(), Denied(_)));
         assert!(matches!(refusal(401, "").into(), Denied(_)));
         for (status, code) in [
@@ -220,9 +241,15 @@ mod tests {
         }
         for (status, code) in [
             (503, "SlowDown"),
-            (404, "NoSuchBucket"),
+            (500, ""),
+            (429, "TooManyRequests"),
+            (400, "RequestTimeout"),
             (200, "InternalError"),
         ] {
+            let error = refusal(status, code).into();
+            assert!(matches!(error, Unavailable(_)), "{status} {code}");
+        }
+        for (status, code) in [(404, "NoSuchBucket"), (400, "MalformedXML")] {
             assert!(matches!(refusal(status, code).into(), Failed(_)), "{code}");
         }
     }

@@ -28,10 +28,16 @@ pub(crate) async fn read(
     part: Part,
 ) -> Result<Reply, ApiError> {
     let access = call.caller.pull_access(&name)?;
-    let blob = api.registry.find_blob(&access, &digest).await?;
     let headers = call.request.headers();
-    if extract::entity_tags(headers, &IF_NONE_MATCH).is_some_and(|tags| tags.matches(Some(&digest)))
-    {
+    let known = extract::entity_tags(headers, &IF_NONE_MATCH)
+        .is_some_and(|tags| tags.matches(Some(&digest)));
+    let redirect = part == Part::Whole && !known && redirect::may_follow(api, &call.request);
+    let blob = if redirect {
+        api.registry.locate_blob(&access, &digest).await?
+    } else {
+        api.registry.find_blob(&access, &digest).await?
+    };
+    if known {
         return Ok(describe(Reply::new(StatusCode::NOT_MODIFIED), &digest));
     }
     let (status, range) = match part {
@@ -51,7 +57,6 @@ pub(crate) async fn read(
     match part {
         Part::Head => Ok(reply.length(length)),
         Part::Whole => {
-            let redirect = redirect::may_follow(api, &call.request);
             let delivery = api.registry.deliver_blob(&access, &blob, range, redirect);
             Ok(send(reply, delivery.await?, length, &digest))
         }

@@ -15,11 +15,17 @@ use futures_util::future::join_all;
 /// How long one check may take before it counts as failed: probes themselves give up soon after.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Something without which requests cannot be served.
+/// Something without which requests, or some of them, cannot be served.
 #[async_trait]
 pub trait ReadinessCheck: Send + Sync + 'static {
     /// A short name, such as `metadata`.
     fn name(&self) -> &'static str;
+
+    /// Whether the process should get no requests at all while the check fails. Where it is still of
+    /// use, the failure is shown and it stays ready.
+    fn is_essential(&self) -> bool {
+        true
+    }
 
     /// Succeeds, or says in a few words for the operator why not.
     async fn check(&self) -> Result<(), String>;
@@ -36,7 +42,18 @@ pub struct Health {
 #[derive(Debug)]
 pub(super) struct CheckResult {
     pub(super) name: &'static str,
-    pub(super) outcome: Result<(), String>,
+    pub(super) outcome: Outcome,
+}
+
+/// What a check means for the process.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// All is well.
+    Ok,
+    /// Some requests fail, for this reason.
+    Degraded(String),
+    /// It should get no requests, for this reason.
+    Failed(String),
 }
 
 impl Health {
@@ -80,17 +97,22 @@ impl Health {
 
 fn state(name: &'static str, holds: bool, otherwise: &str) -> CheckResult {
     let outcome = if holds {
-        Ok(())
+        Outcome::Ok
     } else {
-        Err(otherwise.to_owned())
+        Outcome::Failed(otherwise.to_owned())
     };
     CheckResult { name, outcome }
 }
 
 async fn run(check: &Arc<dyn ReadinessCheck>) -> CheckResult {
-    let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check())
+    let answer = tokio::time::timeout(CHECK_TIMEOUT, check.check())
         .await
         .unwrap_or_else(|_elapsed| Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())));
+    let outcome = match answer {
+        Ok(()) => Outcome::Ok,
+        Err(reason) if check.is_essential() => Outcome::Failed(reason),
+        Err(reason) => Outcome::Degraded(reason),
+    };
     CheckResult {
         name: check.name(),
         outcome,

@@ -22,7 +22,7 @@ use crate::{
     response::ResponseBody,
     server::{DrainReport, Server, ServerError},
 };
-use health::CheckResult;
+use health::{CheckResult, Outcome};
 pub use health::{Health, ReadinessCheck};
 
 /// The operator's listener, bound and not yet accepting.
@@ -94,14 +94,17 @@ impl Application for Probes {
 impl Probes {
     async fn readiness(&self, verbose: bool) -> Response<ResponseBody> {
         let results = self.health.readiness().await;
-        let is_ready = results.iter().all(|result| result.outcome.is_ok());
-        let (status, summary) = if is_ready {
-            (StatusCode::OK, "ok\n")
-        } else {
+        let any =
+            |wanted: fn(&Outcome) -> bool| results.iter().any(|result| wanted(&result.outcome));
+        let (status, summary) = if any(|outcome| matches!(outcome, Outcome::Failed(_))) {
             (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        } else if any(|outcome| matches!(outcome, Outcome::Degraded(_))) {
+            (StatusCode::OK, "degraded\n")
+        } else {
+            (StatusCode::OK, "ok\n")
         };
         // A failing probe says why without being asked: that is what ends up in the events.
-        if verbose || !is_ready {
+        if verbose || summary != "ok\n" {
             text(status, describe(&results) + summary)
         } else {
             text(status, summary)
@@ -138,8 +141,9 @@ fn describe(results: &[CheckResult]) -> String {
     results.iter().fold(String::new(), |mut lines, result| {
         // Writing to a string cannot fail.
         let _ = match &result.outcome {
-            Ok(()) => writeln!(lines, "[+] {} ok", result.name),
-            Err(reason) => writeln!(lines, "[-] {} failed: {reason}", result.name),
+            Outcome::Ok => writeln!(lines, "[+] {} ok", result.name),
+            Outcome::Degraded(reason) => writeln!(lines, "[!] {} failed: {reason}", result.name),
+            Outcome::Failed(reason) => writeln!(lines, "[-] {} failed: {reason}", result.name),
         };
         lines
     })

@@ -114,6 +114,50 @@ async fn probes_follow_the_health_and_metrics_are_shown() {
     within(task.join_next()).await.unwrap().unwrap();
 }
 
+/// Something without which the process is still of use.
+struct Luxury;
+
+#[async_trait]
+impl ReadinessCheck for Luxury {
+    fn name(&self) -> &'static str {
+        "luxury"
+    }
+
+    fn is_essential(&self) -> bool {
+        false
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        Err("it is away".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_essential_leaves_it_ready() {
+    let health = Arc::new(Health::new(vec![Arc::new(Luxury)]));
+    health.has_started();
+    let config = ServerConfig::default();
+    let admin = AdminServer::bind(loopback(), config, health, Registry::new())
+        .await
+        .unwrap();
+    let address = admin.local_address();
+    let shutdown = CancellationToken::new();
+    let mut task = JoinSet::new();
+    task.spawn(admin.serve(shutdown.clone()));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let answer = Client::new(stream).get("/readyz").await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer
+            .text()
+            .ends_with("[!] luxury failed: it is away\ndegraded\n"),
+        "{}",
+        answer.text()
+    );
+    shutdown.cancel();
+    within(task.join_next()).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn only_reading_is_allowed() {
     let health = Arc::new(Health::new(Vec::new()));

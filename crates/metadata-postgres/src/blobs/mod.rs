@@ -67,6 +67,24 @@ impl BlobIndex for PostgresMetadata {
         Err(Failure::Contended.into())
     }
 
+    async fn locate_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        above: u64,
+    ) -> Result<Lookup<StoredBlob>, MetadataError> {
+        if let Some(blob) = self.locations.recent(repository, digest, above) {
+            return Ok(Lookup::Found(blob));
+        }
+        let found = self.find_blob(repository, digest).await?;
+        if let Lookup::Found(blob) = &found
+            && blob.size > above
+        {
+            self.locations.remember(repository, blob);
+        }
+        Ok(found)
+    }
+
     async fn mount_blob(
         &self,
         change: &Change,
@@ -98,7 +116,9 @@ impl BlobIndex for PostgresMetadata {
             digest,
             now: self.time.now(),
         };
-        self.primary.write(Effect::of_change(change), &delete).await
+        let outcome = self.primary.write(Effect::of_change(change), &delete).await;
+        self.locations.forget(repository, digest);
+        outcome
     }
 }
 

@@ -15,6 +15,8 @@ use crate::PostgresMetadata;
 use crate::address::Address;
 use crate::connection::{Role, Settings};
 use crate::database::Database;
+use crate::locations::Locations;
+use crate::lookups::CacheLookups;
 use crate::metrics::{Gauges, Metrics, register_schema_version};
 use crate::payloads::Payloads;
 use crate::replica::Replica;
@@ -57,6 +59,8 @@ pub struct OpenOptions {
     pub lock_timeout: Duration,
     /// Most bytes of manifests that are kept in memory; 0 keeps none.
     pub cache_bytes: usize,
+    /// How long it is remembered where a blob lies to which clients are sent; zero asks each time.
+    pub location_lifetime: Duration,
 }
 
 impl OpenOptions {
@@ -75,6 +79,7 @@ impl OpenOptions {
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(10),
             cache_bytes: 64 * MIB,
+            location_lifetime: Duration::from_secs(10),
         }
     }
 
@@ -146,10 +151,12 @@ impl PostgresMetadata {
         let pools = [Some(&primary), replica.as_ref()];
         let pools = pools.into_iter().flatten().map(Database::pool).collect();
         Gauges::register(&options.metrics, pools)?;
+        let lookups = CacheLookups::register(&options.metrics)?;
         Ok(Self {
             primary,
             replica: replica.map(Replica::new),
-            payloads: Payloads::new(options.cache_bytes, &options.metrics)?,
+            payloads: Payloads::new(options.cache_bytes, lookups.of("payload")),
+            locations: Locations::new(options.location_lifetime, lookups.of("location")),
             time: Time::new(options.clock),
             lifetimes: options.lifetimes,
         })

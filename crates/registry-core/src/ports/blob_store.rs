@@ -208,6 +208,9 @@ pub enum BlobStoreError {
     /// An object the metadata promises is gone or shorter than recorded.
     #[error("blob store lost object {0:?}")]
     Lost(StorageKey),
+    /// It is not there to be asked, or asks for a pause; the same may succeed later.
+    #[error("blob store unavailable")]
+    Unavailable(#[source] io::Error),
     /// Anything else.
     #[error("blob store failed")]
     Failed(#[source] io::Error),

@@ -70,6 +70,19 @@ pub trait BlobIndex: Send + Sync + std::fmt::Debug {
         digest: &Digest,
     ) -> Result<Lookup<StoredBlob>, MetadataError>;
 
+    /// The same for a client that is sent to the bytes and is promised nothing. Where a blob of more
+    /// than `above` bytes lies may be told from memory for a few seconds, even if the repository
+    /// lost it meanwhile.
+    async fn locate_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        above: u64,
+    ) -> Result<Lookup<StoredBlob>, MetadataError> {
+        let _ = above;
+        self.find_blob(repository, digest).await
+    }
+
     /// Links into `target` a blob that `source` holds, or, without a source, one that any
     /// repository of the target's namespace holds. Creates the target repository if it mounts.
     async fn mount_blob(

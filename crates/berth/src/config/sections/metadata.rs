@@ -22,6 +22,9 @@ pub(crate) struct Metadata {
     pub(crate) cache_size: ByteSize,
     /// SQLite: connections for reading. Writes have one of their own.
     pub(crate) reader_connections: NonZeroU32,
+    /// PostgreSQL: how long a pod remembers where a blob lies to which it sends clients; `0s` asks the database each
+    /// time. For as long may another pod send clients to a blob that was deleted.
+    pub(crate) location_lifetime: Span,
     /// PostgreSQL: connections of this pod, at most. All pods together must stay below the server's `max_connections`.
     pub(crate) connections: NonZeroU32,
     /// PostgreSQL: how long a request waits for a connection before it is answered with 503.
@@ -58,6 +61,7 @@ impl Default for Metadata {
             url: None,
             cache_size: ByteSize::mib(64),
             reader_connections: NonZeroU32::MIN.saturating_add(3),
+            location_lifetime: Span::seconds(10),
             connections: NonZeroU32::MIN.saturating_add(19),
             connection_timeout: Span::seconds(5),
             statement_timeout: Span::seconds(30),

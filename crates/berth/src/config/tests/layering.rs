@@ -35,6 +35,7 @@ fn the_defaults_are_those_of_the_manual() {
         ("uploads.unreferenced_lifetime", "7d"),
         ("limits.manifest_size", "4MiB"),
         ("metadata.cache_size", "64MiB"),
+        ("metadata.location_lifetime", "10s"),
     ] {
         assert_eq!(
             in_force(&effective, path),
