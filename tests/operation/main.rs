@@ -15,6 +15,7 @@ mod disk;
 mod doctor;
 mod drain;
 mod housekeeping;
+mod moving;
 mod observing;
 mod starting;
 mod storm;

@@ -10,6 +10,7 @@ mod balanced;
 mod cluster;
 mod crashes;
 mod inside;
+mod moving;
 mod storm;
 
 use std::time::{Duration, Instant};

@@ -36,6 +36,38 @@ pub struct SharedStores {
     bucket: String,
 }
 
+/// Where a registry can be, as options name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Of the database.
+    pub metadata_url: String,
+    /// Of the blobs.
+    pub storage_url: String,
+    /// What opens a bucket.
+    pub credentials: Option<Credentials>,
+}
+
+impl Place {
+    /// The stores of an embedded registry, named one by one.
+    pub fn inside(directory: &Path) -> Self {
+        Self {
+            metadata_url: format!("sqlite:{}", directory.join("metadata.db").display()),
+            storage_url: format!("file:{}", directory.join("storage").display()),
+            credentials: None,
+        }
+    }
+}
+
+impl From<&SharedStores> for Place {
+    fn from(stores: &SharedStores) -> Self {
+        Self {
+            metadata_url: stores.metadata_url.clone(),
+            storage_url: stores.storage_url.clone(),
+            credentials: Some(stores.credentials.clone()),
+        }
+    }
+}
+
 /// An identity of the S3 server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {

@@ -25,7 +25,8 @@ pub mod storm;
 pub mod tool;
 
 pub use backend::{
-    Backend, SharedStores, for_each_backend, for_each_registry, in_each_repository, on_embedded,
+    Backend, Place, SharedStores, for_each_backend, for_each_registry, in_each_repository,
+    on_embedded,
 };
 pub use client::Client;
 pub use content::{Blob, Document};

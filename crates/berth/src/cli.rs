@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Bring a PostgreSQL database to the schema of this release
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(Migrate),
+    /// Take a registry to another database and other storage, while it is served
+    #[command(after_help = MOVE_EXAMPLES)]
+    Move(Move),
     /// Say of everything that a registry stands on whether it is right, and what to do if not
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
@@ -72,6 +75,21 @@ Examples:
 
   berth migrate --check
       Changes nothing. Exit code 0: up to date; 1: there is something to do, or it cannot be told.";
+
+const MOVE_EXAMPLES: &str = "\
+Examples:
+  berth move --config /etc/berth/berth.yaml \\
+      --to-metadata-url postgres://berth@db.example.com/berth --to-storage-url s3://registry/berth
+      In place of `berth serve`: everybody pulls and pushes as before, and pushes wait a moment in the end.
+
+  berth move --metadata-url postgres://berth@db.example.com/berth --storage-url s3://registry/berth \\
+      --to-metadata-url sqlite:/srv/berth/metadata.db --to-storage-url file:/srv/berth/storage
+      And back, into a directory that is there.
+
+Ended in whatever way, it goes on when the same command is run again. Afterwards set metadata.url and storage.url to the
+new places; the old ones are left as they were, and refuse to be served.
+
+Exit codes: 0 moved or stopped, 1 something failed or is damaged, 2 the command line or the configuration is wrong.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -162,6 +180,28 @@ pub(crate) struct Migrate {
     /// Only say whether the schema is up to date
     #[arg(long)]
     pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// Where to move, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Move {
+    /// Where names and manifests go: an empty database
+    #[arg(long, value_name = "URL")]
+    pub(crate) to_metadata_url: String,
+    /// Where blobs go: an empty bucket, prefix or directory
+    #[arg(long, value_name = "URL")]
+    pub(crate) to_storage_url: String,
+    /// How many blobs, and repositories, are worked on at once
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) parallel: usize,
+    /// Leave behind what is missing or damaged here; else nothing is switched
+    #[arg(long)]
+    pub(crate) skip_damaged: bool,
+    /// End when all is moved, and do not serve it from there
+    #[arg(long)]
+    pub(crate) exit: bool,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }

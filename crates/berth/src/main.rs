@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod failure;
 mod metrics;
+mod moving;
 mod open_files;
 mod signals;
 mod startup;
@@ -23,7 +24,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use commands::moving::Afterwards;
+use config::Elsewhere;
 use failure::Failure;
+use moving::Options;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -43,6 +47,23 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(settings) => commands::serve::run(&settings.into_sources()),
         Command::Migrate(migrate) => {
             commands::migrate::run(&migrate.settings.into_sources(), migrate.check)
+        }
+        Command::Move(command) => {
+            let afterwards = if command.exit {
+                Afterwards::Exit
+            } else {
+                Afterwards::Serve
+            };
+            let options = Options {
+                parallel: command.parallel,
+                skip_damaged: command.skip_damaged,
+            };
+            let elsewhere = Elsewhere {
+                metadata_url: &command.to_metadata_url,
+                storage_url: &command.to_storage_url,
+            };
+            let sources = command.settings.into_sources();
+            commands::moving::run(&sources, elsewhere, options, afterwards)
         }
         Command::Doctor(doctor) => {
             let format = if doctor.json {

@@ -4,8 +4,8 @@
 //! log only, once, here. A fault of ours is never dressed up as "not found".
 
 use http::header::{ALLOW, LOCATION, RANGE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
-use http_server::Refusal;
+use http::{HeaderValue, Response, StatusCode};
+use http_server::{AccessRecord, Refusal, ResponseBody};
 use oci_types::{ContentRangeError, Digest, ErrorCode, RepositoryName};
 use registry_core::access::Denied;
 use registry_core::ports::{BlobStoreError, MetadataError, UploadId};
@@ -20,6 +20,9 @@ use crate::route::RouteError;
 
 /// Most errors one reply lists.
 const MAX_LISTED: usize = 100;
+
+/// What a client learns of a write that has to wait.
+const WRITES_PAUSED: &str = "the registry takes no writes at the moment: it is being moved, or its database is read-only; try again";
 
 /// Why a request was not answered as asked.
 #[derive(Debug, Error)]
@@ -127,6 +130,9 @@ impl ApiError {
                 let current = current.as_ref().map(Digest::to_string);
                 vec![entry(self.to_string(), json!({ "current": current }))]
             }
+            Self::Registry(RegistryError::Metadata(MetadataError::ReadOnly(_))) => {
+                vec![entry(WRITES_PAUSED.to_owned(), json!({}))]
+            }
             _ if status.is_server_error() => {
                 vec![entry(public_fault(status).to_owned(), json!({}))]
             }
@@ -144,7 +150,7 @@ impl ApiError {
             Self::Registry(
                 RegistryError::UploadBusy
                 | RegistryError::Overloaded
-                | RegistryError::Metadata(MetadataError::Unavailable(_))
+                | RegistryError::Metadata(MetadataError::Unavailable(_) | MetadataError::ReadOnly(_))
                 | RegistryError::BlobStore(BlobStoreError::Unavailable(_)),
             ) => reply.header(RETRY_AFTER, value("1")),
             Self::OutOfOrder {
@@ -234,7 +240,9 @@ fn body_status(error: BodyError) -> (StatusCode, ErrorCode) {
 
 fn metadata_status(error: &MetadataError) -> (StatusCode, ErrorCode) {
     match error {
-        MetadataError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        MetadataError::Unavailable(_) | MetadataError::ReadOnly(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
+        }
         MetadataError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         MetadataError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
     }
@@ -283,6 +291,22 @@ pub(crate) fn refuse(refusal: Refusal) -> Reply {
             "application/json",
         )
         .about_error(code.as_str())
+}
+
+/// The answer to a write while none is taken.
+pub fn writes_paused() -> Response<ResponseBody> {
+    let code = ErrorCode::Unavailable;
+    let entry = ErrorEntry {
+        code: code.as_str(),
+        message: WRITES_PAUSED.to_owned(),
+        detail: Value::Null,
+    };
+    let errors = vec![entry];
+    Reply::new(StatusCode::SERVICE_UNAVAILABLE)
+        .json(&ErrorBody { errors }, "application/json")
+        .header(RETRY_AFTER, HeaderValue::from_static("1"))
+        .about_error(code.as_str())
+        .into_response(AccessRecord::of_route("unknown"))
 }
 
 /// The body of an error reply (distribution-spec, "Error Codes").

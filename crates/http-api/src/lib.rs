@@ -15,4 +15,5 @@ pub mod route;
 mod welcome;
 
 pub use api::Api;
+pub use error::writes_paused;
 pub use welcome::Welcome;

@@ -173,6 +173,7 @@ fn manifest(payload: String, layers: usize, tag: &str) -> NewManifest {
         references: (0..layers).map(reference).collect(),
         tags: vec![tag.parse().unwrap()],
         missing_references: MissingReferences::Refuse,
+        pushed_at: None,
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection, Row as _};
 
 /// What `pg_stat_activity` shows.
-const NAME: &str = "berth";
+pub(crate) const NAME: &str = "berth";
 
 /// Statements that a connection keeps prepared; more than there are.
 pub(crate) const STATEMENTS: usize = 128;
@@ -19,6 +19,16 @@ pub(crate) struct Settings {
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,
     pub(crate) lock_timeout: Duration,
+    pub(crate) writes: Writes,
+}
+
+/// Whether a database that was made read-only is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// If its settings let everybody do so.
+    AsSet,
+    /// Although its settings forbid it to others: whoever moves a registry has forbidden it.
+    Always,
 }
 
 /// What is asked of a server.
@@ -38,7 +48,7 @@ pub(crate) enum Role {
 //   the statement leads from one to the next. These are the plans that the tests read.
 // - A statement of a millisecond is not worth compiling.
 const SET_UP: &str =
-    "SELECT set_config(name, value, false), current_setting('transaction_read_only')::boolean
+    "SELECT set_config(name, value, false), pg_is_in_recovery()
     FROM (VALUES
         ('statement_timeout', $1),
         ('lock_timeout', $2),
@@ -47,6 +57,7 @@ const SET_UP: &str =
         ('tcp_keepalives_interval', '10'),
         ('tcp_keepalives_count', '3'),
         ('default_transaction_isolation', 'read committed'),
+        ('default_transaction_read_only', coalesce($3, current_setting('default_transaction_read_only'))),
         ('plan_cache_mode', 'force_generic_plan'),
         ('enable_seqscan', 'off'),
         ('enable_hashjoin', 'off'),
@@ -77,11 +88,13 @@ pub(crate) async fn set_up(
     let row = sqlx::query(SET_UP)
         .bind(milliseconds(settings.statement_timeout))
         .bind(milliseconds(settings.lock_timeout))
+        .bind((settings.writes == Writes::Always).then_some("off"))
         .persistent(false)
         .fetch_one(connection)
         .await?;
-    let read_only: bool = row.try_get(1)?;
-    if read_only && role == Role::Primary {
+    let follows: bool = row.try_get(1)?;
+    // A primary that only is read-only still knows the last word.
+    if follows && role == Role::Primary {
         // Another may be the primary by now, under the same name.
         let standby = "the server takes no writes: it is a standby";
         return Err(sqlx::Error::Io(std::io::Error::other(standby)));

@@ -14,6 +14,9 @@ pub(crate) enum Fault {
     Broken,
     /// There is none to be had, or the database is too busy.
     Unavailable,
+    /// The database takes no writes, and the connection is of no use for them: another may lead to where they are
+    /// taken.
+    ReadOnly,
     /// The disk of the database is full.
     Full,
     /// Other writes stood in the way, or changed what this one relied on: it did nothing, and can
@@ -41,10 +44,11 @@ impl Fault {
 
     fn of_code(code: &str) -> Self {
         match code {
-            // Ended by an administrator, a crash, an idle timeout; or the server is just starting. It
-            // has become a standby, and another is the primary now. What was prepared on this
-            // connection is gone, or the schema was changed under it.
-            "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "26000" | "0A000" => Self::Broken,
+            // Ended by an administrator, a crash, an idle timeout; or the server is just starting. What
+            // was prepared on this connection is gone, or the schema was changed under it.
+            "57P01" | "57P02" | "57P03" | "57P05" | "26000" | "0A000" => Self::Broken,
+            // It has become a standby, and another is the primary now; or it is being moved.
+            "25006" => Self::ReadOnly,
             // A time-out of the statement or of a lock; no connection, no memory.
             "57014" | "55P03" | "53300" | "53200" => Self::Unavailable,
             "53100" => Self::Full,
@@ -109,6 +113,7 @@ impl From<Failure> for MetadataError {
             Fault::Broken | Fault::Unavailable | Fault::Conflict => {
                 Self::Unavailable(Box::new(failure))
             }
+            Fault::ReadOnly => Self::ReadOnly(Box::new(failure)),
             Fault::Full => Self::Full(Box::new(failure)),
             Fault::Other => Self::Failed(Box::new(failure)),
         }
@@ -151,6 +156,7 @@ mod tests {
         assert_eq!(fault("53300"), Fault::Unavailable, "too many connections");
         assert_eq!(fault("57014"), Fault::Unavailable, "statement timeout");
         assert_eq!(fault("53100"), Fault::Full);
+        assert_eq!(fault("25006"), Fault::ReadOnly, "read-only transaction");
         assert_eq!(fault("40P01"), Fault::Conflict, "deadlock");
         assert_eq!(fault("23503"), Fault::Conflict, "foreign key");
         assert_eq!(fault("23505"), Fault::Other, "unique key");

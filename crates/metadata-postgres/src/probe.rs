@@ -10,10 +10,13 @@ use crate::statement::{Statement, statement};
 
 pub(crate) const STATEMENTS: &[&Statement] = &[&PROBE];
 
-// A standby is read-only, and so is what many a provider makes of a database whose disk is full.
+// A standby is read-only, and so is what many a provider makes of a database whose disk is full. One from which the
+// registry is being moved is, too, and still serves pulls.
 static PROBE: Statement = statement!(
     "probe",
-    "SELECT current_setting('transaction_read_only')::boolean, EXISTS (SELECT FROM namespaces WHERE id = 1)"
+    "SELECT current_setting('transaction_read_only')::boolean AND NOT EXISTS (
+        SELECT FROM installation WHERE one = 1 AND (moving_to IS NOT NULL OR moved_to IS NOT NULL)
+     ), EXISTS (SELECT FROM namespaces WHERE id = 1)"
 );
 
 #[async_trait]

@@ -33,7 +33,7 @@ impl Fault {
     /// The fault a job ended with.
     pub(crate) fn of_job(error: &MetadataError) -> Self {
         match error {
-            MetadataError::Unavailable(_) => Self::Unavailable,
+            MetadataError::Unavailable(_) | MetadataError::ReadOnly(_) => Self::Unavailable,
             MetadataError::Full(_) => Self::Full,
             MetadataError::Failed(_) => Self::Other,
         }

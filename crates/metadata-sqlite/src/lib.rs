@@ -16,7 +16,10 @@ mod cache;
 mod catalog;
 mod connection;
 mod error;
+mod installation;
+mod inventory;
 mod manifests;
+mod marks;
 mod metrics;
 mod open;
 mod probe;
@@ -41,6 +44,7 @@ use crate::cache::Cache;
 use crate::readers::Readers;
 use crate::writer::Writer;
 
+pub use crate::marks::read_marks;
 pub use crate::open::{OpenError, OpenOptions};
 
 /// The version of SQLite this is linked with.

@@ -72,6 +72,19 @@ impl Caller {
         }
     }
 
+    /// The registry itself, for work that no request asked for.
+    pub(crate) fn system(work: &str) -> Self {
+        Self {
+            change: Change {
+                actor: Actor::System,
+                request_id: Arc::from(work),
+                origin: None,
+                dry_run: false,
+            },
+            allowed: AnonymousAccess::Push,
+        }
+    }
+
     /// The id of its request.
     pub fn request_id(&self) -> &Arc<str> {
         &self.change.request_id

@@ -99,6 +99,7 @@ impl Registry {
             subject,
             tags: tags.clone(),
             missing_references: self.settings.missing_references,
+            pushed_at: None,
         };
         match self
             .metadata
@@ -182,10 +183,10 @@ fn found<T>(access: &PullAccess, lookup: Lookup<T>) -> Result<T, RegistryError> 
 }
 
 /// What a push says of itself, checked.
-struct Examined {
-    digest: Digest,
-    manifest: Manifest,
-    references: Vec<BlobReference>,
+pub(crate) struct Examined {
+    pub(crate) digest: Digest,
+    pub(crate) manifest: Manifest,
+    pub(crate) references: Vec<BlobReference>,
 }
 
 impl Examined {
@@ -203,7 +204,7 @@ impl Examined {
 
 /// Hashes and parses a push. A long one, which takes milliseconds, holds up no other request
 /// meanwhile; for a short one a change of threads would cost more than the work.
-async fn examine(put: ManifestPut) -> Result<(ManifestPut, Examined), RegistryError> {
+pub(crate) async fn examine(put: ManifestPut) -> Result<(ManifestPut, Examined), RegistryError> {
     const INLINE: usize = 64 * 1024;
     let short = put.payload.len() <= INLINE;
     let work = move || Examined::new(&put).map(|examined| (put, examined));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Client,
-    backend::{Backend, SharedStores},
+    backend::{Backend, Credentials, Place, SharedStores},
     binary,
     certificates::Certificates,
 };
@@ -30,6 +30,7 @@ pub enum Scheme {
 #[derive(Clone, Debug)]
 pub struct Builder {
     backend: Backend,
+    command: &'static str,
     listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -45,6 +46,7 @@ impl Builder {
     pub fn new(backend: Backend) -> Self {
         Self {
             backend,
+            command: "serve",
             listen: "127.0.0.1:0".to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -54,6 +56,33 @@ impl Builder {
             wrapper: Vec::new(),
             scheme: Scheme::Http,
         }
+    }
+
+    /// Moves the registry to empty stores of another pair while it serves it.
+    #[must_use]
+    pub fn moving_to(mut self, target: &Place) -> Self {
+        self.command = "move";
+        let builder = self
+            .option("--to-metadata-url", &target.metadata_url)
+            .option("--to-storage-url", &target.storage_url);
+        match &target.credentials {
+            Some(credentials) => builder.credentials(credentials),
+            None => builder,
+        }
+    }
+
+    /// Adds a command line option without a value.
+    #[must_use]
+    pub fn flag(mut self, name: &str) -> Self {
+        self.arguments.push(name.to_owned());
+        self
+    }
+
+    /// Opens buckets as this identity.
+    #[must_use]
+    pub fn credentials(self, credentials: &Credentials) -> Self {
+        self.environment("AWS_ACCESS_KEY_ID", &credentials.access_key)
+            .environment("AWS_SECRET_ACCESS_KEY", &credentials.secret_key)
     }
 
     /// Adds a command line option with its value.
@@ -213,7 +242,7 @@ impl Builder {
             command.env_remove(name);
         }
         command
-            .arg("serve")
+            .arg(self.command)
             .args(["--listen", &self.listen, "--admin-listen", "127.0.0.1:0"]);
         match &self.stores {
             None => command.arg("--data-dir").arg(data_directory),

@@ -36,6 +36,11 @@ impl Effective {
         &self.configuration
     }
 
+    /// What was set, and where.
+    pub(super) fn given(&self) -> &BTreeMap<String, Given> {
+        &self.given
+    }
+
     /// Where metadata is kept.
     pub(crate) fn metadata_url(&self) -> MetadataUrl {
         let inside = || MetadataUrl::inside(&self.configuration.data_dir);

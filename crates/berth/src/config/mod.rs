@@ -7,6 +7,7 @@
 //! Nothing outside this module reads the environment or a configuration file.
 
 mod effective;
+mod elsewhere;
 mod layers;
 mod problem;
 mod render;
@@ -25,6 +26,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use effective::Effective;
+pub(crate) use elsewhere::{Elsewhere, load_elsewhere};
 pub(crate) use layers::{Sources, load, load_for_database};
 pub(crate) use problem::{Problems, redacted};
 pub(crate) use render::{Origins, example, reference, schema, show};

@@ -4,6 +4,7 @@ use metadata_postgres::{Examination, ExamineError, OpenError, Pooler, examine, e
 
 use super::clocks::{self, Signed};
 use super::finding::{Finding, milliseconds};
+use super::marks;
 use crate::clock::SystemClock;
 use crate::config::{Configuration, Migrate, PostgresUrl};
 
@@ -39,7 +40,7 @@ fn database(examination: &Examination, configuration: &Configuration) -> Vec<Fin
     let reached =
         format!("PostgreSQL {server_version}, {round_trip} round trip, {tls}: {database}");
     vec![
-        Finding::ok("database", reached),
+        marks::judge("database", reached, examination.marks.as_ref()),
         schema(examination, metadata.migrate, own_way),
         writes(examination),
         connections(examination, metadata.connections.get()),

@@ -6,9 +6,10 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use metadata_sqlite::sqlite_version;
+use metadata_sqlite::{read_marks, sqlite_version};
 
 use super::finding::Finding;
+use super::marks;
 use super::patience::blocking;
 use super::running::Running;
 
@@ -37,6 +38,12 @@ pub(crate) async fn database(path: &Path, running: &Running) -> Finding {
             format!("{} is not a SQLite database", path.display()),
             "move it away, name another file with --metadata-url, or restore a backup",
         ),
+        Ok(_) if held == Held::No => {
+            let file = path.to_owned();
+            let marks = blocking(move || read_marks(&file)).await.flatten();
+            let place = format!("{place}, not in use");
+            marks::judge(CHECK, place, marks.as_ref())
+        }
         Ok(_) => holder(CHECK, &place, held, running),
     }
 }

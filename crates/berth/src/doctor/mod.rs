@@ -12,6 +12,7 @@ mod database;
 mod disk;
 mod embedded;
 mod finding;
+mod marks;
 mod open_files;
 mod patience;
 mod ports;

@@ -7,6 +7,7 @@ use metadata_sqlite::SqliteMetadata;
 use prometheus::Registry;
 use registry_core::ports::{Lifetimes, Metadata};
 
+use super::Admission;
 use crate::clock::SystemClock;
 use crate::config::{Configuration, Effective, MetadataUrl, Migrate, PostgresUrl};
 
@@ -21,7 +22,11 @@ pub(crate) enum Database {
 
 impl Database {
     /// Opens it, and brings it up to date if that is wanted.
-    pub(crate) async fn open(effective: &Effective, metrics: &Registry) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        effective: &Effective,
+        admission: Admission,
+        metrics: &Registry,
+    ) -> anyhow::Result<Self> {
         let configuration = effective.configuration();
         Ok(match effective.metadata_url() {
             MetadataUrl::Sqlite(path) => {
@@ -36,7 +41,11 @@ impl Database {
                 Self::Sqlite(Arc::new(SqliteMetadata::open(options).await?))
             }
             MetadataUrl::Postgres(url) => {
-                let options = postgres(&url, configuration, metrics);
+                let options = metadata_postgres::OpenOptions {
+                    // Whoever moves it away also writes in the last step, when nobody else does.
+                    writes_always: admission == Admission::MoveFrom,
+                    ..postgres(&url, configuration, metrics)
+                };
                 Self::Postgres(Arc::new(PostgresMetadata::open(options).await?))
             }
         })

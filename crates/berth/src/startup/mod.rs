@@ -2,13 +2,20 @@
 //! what to do next.
 
 mod active_uploads;
+mod admission;
 mod database;
 mod listeners;
 mod readiness;
+mod service;
+mod site;
 mod stores;
 mod totals;
 
-pub(crate) use listeners::Listeners;
-pub(crate) use readiness::Readiness;
+pub(crate) use admission::Admission;
+pub(crate) use service::Service;
+pub(crate) use site::{Site, close};
 pub(crate) use stores::Stores;
-pub(crate) use totals::publish_totals;
+
+use listeners::Listeners;
+use readiness::Readiness;
+use totals::publish_totals;

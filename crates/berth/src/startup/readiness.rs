@@ -3,33 +3,32 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use http_server::{Health, ReadinessCheck};
 use registry_core::ports::{BlobStore, Metadata};
 
 /// The checks, and the way to tell them what to check.
 #[derive(Debug, Default)]
-pub(crate) struct Readiness {
-    metadata: Arc<OnceLock<Arc<dyn Metadata>>>,
-    blobs: Arc<OnceLock<BlobsToAsk>>,
-}
+pub(crate) struct Readiness(Arc<ArcSwapOption<StoresToAsk>>);
 
-/// A blob store, and whether clients are sent to it.
+/// What is served from.
 #[derive(Debug)]
-struct BlobsToAsk {
-    store: Arc<dyn BlobStore>,
+struct StoresToAsk {
+    metadata: Arc<dyn Metadata>,
+    blobs: Arc<dyn BlobStore>,
+    /// Clients are sent to the blob store.
     redirected: bool,
 }
 
 impl Readiness {
     /// The health of a process whose stores are not open yet.
     pub(crate) fn health(&self) -> Arc<Health> {
-        let (metadata, blobs) = (Arc::clone(&self.metadata), Arc::clone(&self.blobs));
         Arc::new(Health::new(vec![
-            Arc::new(MetadataCheck(metadata)),
-            Arc::new(BlobCheck(blobs)),
+            Arc::new(MetadataCheck(Arc::clone(&self.0))),
+            Arc::new(BlobCheck(Arc::clone(&self.0))),
         ]))
     }
 
@@ -38,18 +37,20 @@ impl Readiness {
     pub(crate) fn stores_are_open(
         &self,
         metadata: Arc<dyn Metadata>,
-        store: Arc<dyn BlobStore>,
+        blobs: Arc<dyn BlobStore>,
         redirected: bool,
     ) {
-        // Setting them twice would be a mistake of the caller that leaves the first ones in place.
-        let _ = self.metadata.set(metadata);
-        let _ = self.blobs.set(BlobsToAsk { store, redirected });
+        self.0.store(Some(Arc::new(StoresToAsk {
+            metadata,
+            blobs,
+            redirected,
+        })));
     }
 }
 
 const NOT_OPEN: &str = "not open yet";
 
-struct MetadataCheck(Arc<OnceLock<Arc<dyn Metadata>>>);
+struct MetadataCheck(Arc<ArcSwapOption<StoresToAsk>>);
 
 #[async_trait]
 impl ReadinessCheck for MetadataCheck {
@@ -58,12 +59,13 @@ impl ReadinessCheck for MetadataCheck {
     }
 
     async fn check(&self) -> Result<(), String> {
-        let metadata = self.0.get().ok_or(NOT_OPEN)?;
-        metadata.probe().await.map_err(|error| with_causes(&error))
+        let stores = self.0.load_full().ok_or(NOT_OPEN)?;
+        let answer = stores.metadata.probe().await;
+        answer.map_err(|error| with_causes(&error))
     }
 }
 
-struct BlobCheck(Arc<OnceLock<BlobsToAsk>>);
+struct BlobCheck(Arc<ArcSwapOption<StoresToAsk>>);
 
 #[async_trait]
 impl ReadinessCheck for BlobCheck {
@@ -72,12 +74,16 @@ impl ReadinessCheck for BlobCheck {
     }
 
     fn is_essential(&self) -> bool {
-        !self.0.get().is_some_and(|blobs| blobs.redirected)
+        !self
+            .0
+            .load()
+            .as_ref()
+            .is_some_and(|stores| stores.redirected)
     }
 
     async fn check(&self) -> Result<(), String> {
-        let blobs = self.0.get().ok_or(NOT_OPEN)?;
-        let answer = blobs.store.probe().await;
+        let stores = self.0.load_full().ok_or(NOT_OPEN)?;
+        let answer = stores.blobs.probe().await;
         answer.map_err(|error| with_causes(&error))
     }
 }

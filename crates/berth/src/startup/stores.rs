@@ -12,6 +12,7 @@ use blob_storage::S3Options;
 use prometheus::Registry;
 use registry_core::ports::{BlobStore, Metadata};
 
+use super::Admission;
 use super::active_uploads::ActiveUploads;
 use super::database::Database;
 use crate::clock::SystemClock;
@@ -27,12 +28,17 @@ pub(crate) struct Stores {
 
 impl Stores {
     /// Opens both, and brings the database up to date.
-    pub(crate) async fn open(effective: &Effective, metrics: &Registry) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        effective: &Effective,
+        admission: Admission,
+        metrics: &Registry,
+    ) -> anyhow::Result<Self> {
         let configuration = effective.configuration();
         if configuration.metadata.url.is_none() || configuration.storage.url.is_none() {
             create(&configuration.data_dir)?;
         }
-        let database = Database::open(effective, metrics).await?;
+        let database = Database::open(effective, admission, metrics).await?;
+        admission.check(&*database.metadata()).await?;
         let url = effective.storage_url().0;
         let blobs = blob_storage::open(&url, &s3(configuration), metrics).await?;
         let blobs = ActiveUploads::count(blobs, metrics).context("register metrics")?;

@@ -60,8 +60,14 @@ impl BlobIndex for PostgresMetadata {
                 Lookup::NoRepository => return Ok(Lookup::NoRepository),
             };
             let extend = find::Extend(find);
-            if !ends || self.primary.write(Effect::Decided, &extend).await? {
+            if !ends {
                 return Ok(Lookup::Found(blob));
+            }
+            match self.primary.write(Effect::Decided, &extend).await {
+                // Nothing goes while nothing is written, and where the registry moves the link has a new end.
+                Ok(true) | Err(MetadataError::ReadOnly(_)) => return Ok(Lookup::Found(blob)),
+                Ok(false) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(Failure::Contended.into())

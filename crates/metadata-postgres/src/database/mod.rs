@@ -132,7 +132,8 @@ impl Database {
 
     /// Gives a connection back after what was done on it, or away if it broke.
     fn give_back(&self, mut connection: PoolConnection<Postgres>, failure: Option<&Failure>) {
-        if failure.is_some_and(|failure| failure.fault() == Fault::Broken) {
+        let faults = [Fault::Broken, Fault::ReadOnly];
+        if failure.is_some_and(|failure| faults.contains(&failure.fault())) {
             self.suspicion.raise();
             connection.close_on_drop();
         }

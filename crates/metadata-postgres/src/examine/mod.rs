@@ -9,7 +9,7 @@ mod place;
 
 use std::time::Duration;
 
-use registry_core::ports::Clock;
+use registry_core::ports::{Clock, InstallationState};
 
 pub use self::error::ExamineError;
 use self::place::Place;
@@ -30,6 +30,8 @@ pub struct Examination {
     pub clock_ahead: i64,
     /// Its schema.
     pub schema: Result<SchemaState, OpenError>,
+    /// What it says of moves from it and into it, if its schema is this release's.
+    pub marks: Option<InstallationState>,
     /// Whether this user may create what a newer schema needs.
     pub may_migrate: bool,
     /// How long a small write takes until it is durable.
@@ -89,6 +91,8 @@ const LOOK: &str = "SELECT current_setting('server_version'),
           )
     )";
 
+const MARKS: &str = "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1";
+
 const FOLLOW: &str = "SELECT current_setting('server_version'), pg_is_in_recovery(),
     to_regprocedure('berth_now(bigint)') IS NOT NULL";
 
@@ -97,6 +101,11 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Result<Examination, Examin
     let mut place = Place::connect(url).await?;
     let schema = place.schema(url).await?;
     let row = place.ask(LOOK).await?;
+    let marks = match &schema {
+        Ok(state) if state.is_current() => place.ask(MARKS).await.ok(),
+        _ => None,
+    };
+    let marks = marks.map(|row| marks_of(&place, &row)).transpose()?;
     let round_trip = place.round_trip().await?;
     let clock_ahead = place.clock_ahead(clock).await?;
     let commit = place.commit().await;
@@ -109,6 +118,7 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Result<Examination, Examin
         round_trip,
         clock_ahead,
         schema,
+        marks,
         may_migrate: place.value(&row, 2)?,
         commit,
         forbidden: forbidden.split_whitespace().map(str::to_owned).collect(),
@@ -118,6 +128,15 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Result<Examination, Examin
     };
     place.close().await;
     Ok(examination)
+}
+
+fn marks_of(place: &Place, row: &sqlx::postgres::PgRow) -> Result<InstallationState, ExamineError> {
+    Ok(InstallationState {
+        id: place.value(row, 0)?,
+        moving_from: place.value(row, 1)?,
+        moving_to: place.value(row, 2)?,
+        moved_to: place.value(row, 3)?,
+    })
 }
 
 /// Examines a server that is to be asked for what has a digest.

@@ -184,7 +184,7 @@ impl Write for Commit {
             .bind(tags::names(&manifest.tags))
             .bind(accepted)
             .bind(self.guard.is_open())
-            .bind(self.now)
+            .bind(manifest.pushed_at.map(|at| at.0).or(self.now))
     }
 
     fn judge(&self, rows: &[PgRow]) -> Result<Verdict<ManifestCommit>, ForeignValue> {

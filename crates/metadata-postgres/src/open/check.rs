@@ -25,6 +25,8 @@ const LOOK: &str =
     "SELECT current_setting('server_version_num')::integer / 10000, current_schema(),
     current_setting('transaction_read_only')::boolean, current_setting('server_encoding')";
 
+const MARKED: &str = "SELECT EXISTS (SELECT FROM installation WHERE moving_to IS NOT NULL OR moved_to IS NOT NULL) AND NOT pg_is_in_recovery()";
+
 /// Makes sure that a database will do and has the newest schema.
 pub(super) async fn bring_up_to_date(
     address: &Address,
@@ -110,7 +112,7 @@ async fn examine(
     {
         return Err(OpenError::NoSchema { database });
     }
-    if row.try_get(2).map_err(failed)? {
+    if row.try_get(2).map_err(failed)? && !is_marked(connection).await {
         return Err(OpenError::ReadOnly { database });
     }
     let found: String = row.try_get(3).map_err(failed)?;
@@ -139,6 +141,14 @@ async fn examine(
         }
         Origin::Empty => Ok(SchemaState { found: None, known }),
     }
+}
+
+/// Whether a registry is being moved from here, or was: then it may be read-only. Where that cannot be read it is not.
+async fn is_marked(connection: &mut PgConnection) -> bool {
+    let row = sqlx::query(MARKED).persistent(false).fetch_one(connection);
+    row.await
+        .and_then(|row| row.try_get(0))
+        .is_ok_and(|marked: bool| marked)
 }
 
 /// Which schema a database has.

@@ -13,7 +13,7 @@ use registry_core::ports::{Clock, Lifetimes};
 
 use crate::PostgresMetadata;
 use crate::address::Address;
-use crate::connection::{Role, Settings};
+use crate::connection::{Role, Settings, Writes};
 use crate::database::Database;
 use crate::locations::Locations;
 use crate::lookups::CacheLookups;
@@ -57,6 +57,9 @@ pub struct OpenOptions {
     pub statement_timeout: Duration,
     /// How much of that it may wait for others who write.
     pub lock_timeout: Duration,
+    /// Whether it is written to although its settings forbid that, as those of a registry do that is being moved: for
+    /// the mover alone.
+    pub writes_always: bool,
     /// Most bytes of manifests that are kept in memory; 0 keeps none.
     pub cache_bytes: usize,
     /// How long it is remembered where a blob lies to which clients are sent; zero asks each time.
@@ -78,6 +81,7 @@ impl OpenOptions {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(10),
+            writes_always: false,
             cache_bytes: 64 * MIB,
             location_lifetime: Duration::from_secs(10),
         }
@@ -89,6 +93,11 @@ impl OpenOptions {
             acquire_timeout: self.acquire_timeout,
             statement_timeout: self.statement_timeout,
             lock_timeout: self.lock_timeout,
+            writes: if self.writes_always {
+                Writes::Always
+            } else {
+                Writes::AsSet
+            },
         }
     }
 }

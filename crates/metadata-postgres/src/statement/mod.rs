@@ -18,8 +18,8 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
 use crate::{
-    blobs, catalog, manifests, probe, referrers, repositories, storage_deletions, tags, totals,
-    uploads,
+    blobs, catalog, installation, inventory, manifests, probe, referrers, repositories,
+    storage_deletions, tags, totals, uploads,
 };
 
 /// A constant text of SQL.
@@ -57,6 +57,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     [
         blobs::STATEMENTS,
         catalog::STATEMENTS,
+        installation::STATEMENTS,
+        inventory::STATEMENTS,
         manifests::STATEMENTS,
         probe::STATEMENTS,
         referrers::STATEMENTS,

@@ -95,7 +95,7 @@ async fn a_newer_database_is_refused_naming_both_versions() {
         "{error:?}"
     );
     assert!(
-        sentence.contains("9999") && sentence.contains("up to 1"),
+        sentence.contains("9999") && sentence.contains("up to 2"),
         "{sentence}"
     );
 }

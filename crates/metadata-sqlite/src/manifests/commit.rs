@@ -239,7 +239,7 @@ impl Job {
             .bind(manifest.payload.clone())
             .bind(parameter(&manifest.references))
             .bind(json_array(manifest.tags.iter().map(Tag::as_str)))
-            .bind(self.now.0)
+            .bind(manifest.pushed_at.unwrap_or(self.now).0)
     }
 }
 

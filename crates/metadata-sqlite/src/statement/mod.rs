@@ -14,7 +14,8 @@ use rusqlite::Connection;
 
 use crate::value::{Row, Value};
 use crate::{
-    blobs, catalog, manifests, probe, referrers, storage_deletions, tags, totals, uploads,
+    blobs, catalog, installation, inventory, manifests, probe, referrers, storage_deletions, tags,
+    totals, uploads,
 };
 
 /// A constant text of SQL.
@@ -49,6 +50,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     [
         blobs::STATEMENTS,
         catalog::STATEMENTS,
+        installation::STATEMENTS,
+        inventory::STATEMENTS,
         manifests::STATEMENTS,
         probe::STATEMENTS,
         referrers::STATEMENTS,

@@ -17,6 +17,10 @@ const SCANS: &[(&str, &str)] = &[
         "totals",
         "once every five minutes, on a connection that reads",
     ),
+    (
+        "installation_begin",
+        "once, when a move begins, and no further than the first row",
+    ),
     ("referrer_list", "one page, which is bounded"),
     ("referrer_list_by_type", "one page, which is bounded"),
 ];

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci_types::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use super::{Lookup, MetadataError};
+use super::{Lookup, MetadataError, Timestamp};
 use crate::change::{Change, Guard, Refusal};
 
 /// What HEAD needs to know of a manifest.
@@ -88,6 +88,8 @@ pub struct NewManifest {
     pub tags: Vec<Tag>,
     /// What to do about absent config and layers.
     pub missing_references: MissingReferences,
+    /// When it was pushed, where that is known from elsewhere; `None` is now.
+    pub pushed_at: Option<Timestamp>,
 }
 
 /// What a guard sees of the repository when a manifest is put or deleted.

@@ -9,6 +9,8 @@ mod blobs;
 mod catalog;
 mod clock;
 mod error;
+mod installation;
+mod inventory;
 mod manifests;
 mod referrers;
 mod storage_deletions;
@@ -24,6 +26,8 @@ pub use blobs::{BlobDeletion, BlobIndex, ExistingBlob, Mount, StoredBlob};
 pub use catalog::Catalog;
 pub use clock::{Clock, Timestamp};
 pub use error::MetadataError;
+pub use installation::{Installation, InstallationState, MoveInto};
+pub use inventory::{HeldBlob, HeldManifest, HeldTag, Inventory};
 pub use manifests::{
     BlobKind, BlobReference, ExistingManifest, ManifestCommit, ManifestDeletion, ManifestStat,
     ManifestStore, MissingReferences, NewManifest, StoredManifest,
@@ -59,6 +63,8 @@ pub trait Metadata:
     + UploadStore
     + StorageDeletions
     + RegistryTotals
+    + Inventory
+    + Installation
     + Probe
 {
 }
@@ -72,6 +78,8 @@ impl<T> Metadata for T where
         + UploadStore
         + StorageDeletions
         + RegistryTotals
+        + Inventory
+        + Installation
         + Probe
 {
 }

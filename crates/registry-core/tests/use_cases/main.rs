@@ -16,5 +16,6 @@ mod bodies;
 mod crashes;
 mod jobs;
 mod manifests;
+mod moving;
 mod registry;
 mod uploads;

@@ -168,6 +168,7 @@ pub fn manifest(repository: &str, payload: &str) -> NewManifest {
         references: Vec::new(),
         tags: Vec::new(),
         missing_references: MissingReferences::Refuse,
+        pushed_at: None,
     }
 }
 

@@ -15,6 +15,8 @@ pub mod catalog;
 pub mod finalize;
 mod fixtures;
 pub mod indexes;
+pub mod installation;
+pub mod inventory;
 pub mod manifest_deletion;
 pub mod manifests;
 pub mod mounts;
@@ -178,6 +180,20 @@ macro_rules! metadata_contract {
                 a_shared_blob_counts_once
                 a_deleted_blob_counts_until_its_bytes_go
                 open_sessions_are_counted
+            }
+            inventory {
+                repositories_that_hold_anything_are_listed
+                blobs_are_listed_by_digest
+                manifests_are_listed_with_their_order
+                a_time_of_push_can_be_brought
+                tags_are_listed_with_what_they_name
+                a_holder_of_a_blob_is_found
+            }
+            installation {
+                a_fresh_registry_has_no_mark
+                what_is_empty_can_be_filled
+                what_holds_something_is_not_filled
+                what_was_moved_stays_moved
             }
             races {
                 deletions_and_pushes_leave_no_dangling_tag

@@ -1,0 +1,65 @@
+//! The marks of a database that nobody has open, for whoever examines an installation. Nothing is locked or changed.
+
+use std::path::Path;
+
+use registry_core::ports::InstallationState;
+use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
+
+/// What the database says of moves; `None` where it is not of this release, or cannot be read as it is. It must not be
+/// in use: what its log has is not seen.
+pub fn read_marks(path: &Path) -> Option<InstallationState> {
+    let encoded: String = path.to_str()?.chars().map(encode).collect();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    // Without a lock, and without the files that a reader of a log would make.
+    let uri = format!("file:{encoded}?immutable=1");
+    let connection = Connection::open_with_flags(uri, flags).ok()?;
+    let question = "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1";
+    let uuid = |bytes: Vec<u8>| Uuid::from_slice(&bytes).unwrap_or_default();
+    let marks = connection.query_row(question, [], |row| {
+        Ok(InstallationState {
+            id: uuid(row.get(0)?),
+            moving_from: row.get::<_, Option<Vec<u8>>>(1)?.map(uuid),
+            moving_to: row.get(2)?,
+            moved_to: row.get(3)?,
+        })
+    });
+    marks.ok()
+}
+
+/// A character of a path within a URI.
+fn encode(character: char) -> String {
+    match character {
+        '%' => "%25".to_owned(),
+        '?' => "%3f".to_owned(),
+        '#' => "%23".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{connection, schema};
+
+    #[tokio::test]
+    async fn marks_are_read_and_nothing_is_left_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("100%?#.db");
+        assert_eq!(read_marks(&path), None);
+        let mut migrator = connection::migrator(&path).await.unwrap();
+        schema::migrate(&mut migrator).await.unwrap();
+        sqlx::Connection::close(migrator).await.unwrap();
+        let writer = connection::writer(&path).unwrap();
+        writer
+            .execute_batch("UPDATE installation SET moved_to = 'there'")
+            .unwrap();
+        drop(writer);
+        let files = || std::fs::read_dir(directory.path()).unwrap().count();
+        let before = files();
+        let marks = read_marks(&path).unwrap();
+        assert_eq!(marks.moved_to.as_deref(), Some("there"));
+        assert_eq!((marks.moving_from, marks.moving_to), (None, None));
+        assert_eq!(files(), before);
+    }
+}
