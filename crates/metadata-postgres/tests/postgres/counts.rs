@@ -99,7 +99,7 @@ async fn a_read_is_one_query() {
         );
         assert_runs!(
             database,
-            metadata.due_deletions(10),
+            metadata.take_deletions(10),
             ["storage_deletion_due"]
         );
         assert_runs!(database, metadata.probe(), ["probe"]);
