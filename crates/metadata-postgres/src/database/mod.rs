@@ -6,8 +6,10 @@
 //!
 //! A connection that broke is thrown away. Those that lay idle then are suspected of the same fate
 //! and tested once before they are used; so a database that was restarted, or whose place another
-//! took, costs a few requests and no restart of the registry.
+//! took, costs a few requests and no restart of the registry. Whoever gives up in the middle leaves a
+//! connection behind that is not waited for (`lent`).
 
+mod lent;
 mod read;
 mod suspicion;
 mod write;
@@ -15,11 +17,12 @@ mod write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
+use self::lent::{Lent, Returns};
 use self::suspicion::Suspicion;
 pub(crate) use self::write::{Effect, Verdict, Write};
 use crate::connection::{self, Role, Settings};
@@ -37,7 +40,7 @@ const UNLIMITED: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: PgPool,
-    suspicion: Arc<Suspicion>,
+    returns: Returns,
     /// How long an answer is waited for. The server gives up earlier; a server that is cut off
     /// cannot.
     answer: Duration,
@@ -68,7 +71,10 @@ impl Database {
             .connect_lazy_with(options);
         Self {
             pool,
-            suspicion,
+            returns: Returns {
+                suspicion,
+                tasks: TaskTracker::new(),
+            },
             answer: match settings.statement_timeout {
                 Duration::ZERO => UNLIMITED,
                 limit => limit + MARGIN,
@@ -86,11 +92,14 @@ impl Database {
         self.pool.close().await;
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>, Failure> {
+    async fn connection(&self) -> Result<Lent, Failure> {
         let began = Instant::now();
         let connection = self.pool.acquire().await;
         self.metrics.waited(began.elapsed());
-        connection.map_err(Failure::Connect)
+        match connection {
+            Ok(connection) => Ok(Lent::new(connection, self.returns.clone())),
+            Err(cause) => Err(Failure::Connect(cause)),
+        }
     }
 
     /// Runs one statement.
@@ -131,10 +140,9 @@ impl Database {
     }
 
     /// Gives a connection back after what was done on it, or away if it broke.
-    fn give_back(&self, mut connection: PoolConnection<Postgres>, failure: Option<&Failure>) {
+    fn give_back(connection: Lent, failure: Option<&Failure>) {
         if failure.is_some_and(|failure| failure.fault() == Fault::Broken) {
-            self.suspicion.raise();
-            connection.close_on_drop();
+            connection.throw_away();
         }
     }
 }

@@ -41,7 +41,7 @@ impl Database {
     async fn look_up_once(&self, bound: Bound) -> Result<Vec<PgRow>, Failure> {
         let mut connection = self.connection().await?;
         let rows = self.run(&mut connection, bound).await;
-        self.give_back(connection, rows.as_ref().err());
+        Self::give_back(connection, rows.as_ref().err());
         rows
     }
 }
