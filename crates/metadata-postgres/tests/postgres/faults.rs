@@ -231,19 +231,20 @@ async fn a_connection_is_not_waited_for_forever() {
     assert!(is_unavailable(&second), "{second:?}");
 }
 
-/// As a server does that became a standby: it is left alone until it, or another in its place, is the primary.
+/// As many a provider makes it whose disk is full: what is there is served, and nothing waits for a restart.
 #[tokio::test]
-async fn a_server_that_takes_no_writes_is_left_alone() {
+async fn a_server_that_takes_no_writes_serves_reads() {
     let database = Database::migrated().await;
     let options = OpenOptions {
+        connections: 2,
         acquire_timeout: Duration::from_millis(500),
         ..database.options()
     };
     let metadata = PostgresMetadata::open(options).await.unwrap();
-    push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+    let digest = push(&metadata, tagged("a/b", "{}", &["v1"])).await;
     let database_name = database.url.rsplit('/').next().unwrap();
     let server = Postgres::shared().await;
-    let become_standby = async |on: &str| {
+    let become_read_only = async |on: &str| {
         let set =
             format!("ALTER DATABASE {database_name} SET default_transaction_read_only = {on}");
         server.execute("postgres", &set).await;
@@ -252,16 +253,18 @@ async fn a_server_that_takes_no_writes_is_left_alone() {
         );
         server.execute("postgres", &end).await;
     };
-    become_standby("on").await;
+    become_read_only("on").await;
+    metadata.probe().await.unwrap();
     let pushed = tagged("a/b", "two", &["v1"]);
-    for _ in 0..2 {
+    for _ in 0..10 {
         let written = metadata
             .commit_manifest(&change(), Guard::open(), pushed.clone())
             .await;
-        assert!(is_unavailable(&written), "{written:?}");
+        assert!(written.is_err(), "{written:?}");
+        assert_eq!(resolve(&metadata, "a/b", "v1").await, Some(digest));
     }
-    assert!(is_unavailable(&metadata.probe().await));
-    become_standby("off").await;
+    metadata.probe().await.unwrap();
+    become_read_only("off").await;
     metadata.probe().await.unwrap();
     push(&metadata, pushed).await;
 }

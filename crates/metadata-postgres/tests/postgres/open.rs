@@ -269,3 +269,27 @@ async fn settings_of_the_database_do_not_matter() {
     let digest = push(&metadata, tagged("a/b", "{}", &["v1"])).await;
     assert_eq!(resolve(&metadata, "a/b", "v1").await, Some(digest));
 }
+
+/// But who wants more of the database than that an acknowledged write is on its disk gets it.
+#[tokio::test]
+async fn what_is_acknowledged_is_on_a_disk() {
+    for (set, expected) in [
+        ("off", "on"),
+        ("on", "on"),
+        ("remote_write", "remote_write"),
+    ] {
+        let database = Database::migrated().await;
+        let name = database.url.rsplit('/').next().unwrap();
+        let setting = format!("ALTER DATABASE {name} SET synchronous_commit = {set}");
+        database.execute(&setting).await;
+        // What a connection of the engine goes by shows in what it writes: a default asks its settings.
+        let show =
+            "ALTER TABLE repositories ADD shown text DEFAULT current_setting('synchronous_commit')";
+        database.execute(show).await;
+        let metadata = database.open().await.unwrap();
+        push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+        let mut connection = database.connect().await;
+        let row = connection.fetch_one("SELECT shown FROM repositories").await;
+        assert_eq!(row.unwrap().get::<String, _>(0), expected);
+    }
+}
