@@ -33,12 +33,16 @@ use crate::statement::Bound;
 /// What the network may take beside the time that a statement has.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// The same where another can be asked instead; and how long a connection is waited for then.
+const HASTE: Duration = Duration::from_millis(250);
+
 /// An answer is waited for so long where statements have no limit.
 const UNLIMITED: Duration = Duration::from_hours(24);
 
 /// Connections to one server, and what they are used with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Database {
+    role: Role,
     pool: PgPool,
     returns: Returns,
     /// How long an answer is waited for. The server gives up earlier; a server that is cut off
@@ -69,7 +73,12 @@ impl Database {
                 Box::pin(connection::set_up(connection, role, settings))
             })
             .connect_lazy_with(options);
+        let margin = match role {
+            Role::Primary => MARGIN,
+            Role::Replica => HASTE,
+        };
         Self {
+            role,
             pool,
             returns: Returns {
                 suspicion,
@@ -77,7 +86,7 @@ impl Database {
             },
             answer: match settings.statement_timeout {
                 Duration::ZERO => UNLIMITED,
-                limit => limit + MARGIN,
+                limit => limit + margin,
             },
             metrics,
         }
@@ -94,11 +103,21 @@ impl Database {
 
     async fn connection(&self) -> Result<Lent, Failure> {
         let began = Instant::now();
-        let connection = self.pool.acquire().await;
+        let connection = match self.role {
+            Role::Primary => lend(self.pool.clone(), self.returns.clone()).await,
+            Role::Replica => self.lend_at_once().await,
+        };
         self.metrics.waited(began.elapsed());
-        match connection {
-            Ok(connection) => Ok(Lent::new(connection, self.returns.clone())),
-            Err(cause) => Err(Failure::Connect(cause)),
+        connection.map_err(Failure::Connect)
+    }
+
+    /// Whoever does not wait any longer leaves a connection for who comes later: it goes on being opened.
+    async fn lend_at_once(&self) -> sqlx::Result<Lent> {
+        let lent = lend(self.pool.clone(), self.returns.clone());
+        match timeout(HASTE, self.returns.tasks.spawn(lent)).await {
+            Ok(Ok(lent)) => lent,
+            Ok(Err(_panicked)) => Err(sqlx::Error::WorkerCrashed),
+            Err(_late) => Err(sqlx::Error::PoolTimedOut),
         }
     }
 
@@ -145,4 +164,8 @@ impl Database {
             connection.throw_away();
         }
     }
+}
+
+async fn lend(pool: PgPool, returns: Returns) -> sqlx::Result<Lent> {
+    Ok(Lent::new(pool.acquire().await?, returns))
 }

@@ -27,8 +27,8 @@ pub use self::error::OpenError;
 
 const MIB: usize = 1024 * 1024;
 
-/// A replica that is not there costs a look-up no more than this.
-const REPLICA: Duration = Duration::from_millis(250);
+/// A replica has so long for a look-up, which takes it a millisecond; then the primary is asked.
+const REPLICA: Duration = Duration::from_millis(500);
 
 /// What a database is opened with.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub struct OpenOptions {
     /// The same database for migrations, past a connection pooler or as a user who may change the
     /// schema; `None` is `url`.
     pub migrations_url: Option<String>,
-    /// A server that follows the database, for look-ups by digest.
+    /// A server that follows the database, for look-ups by digest that promise nothing.
     pub replica_url: Option<String>,
     /// Whether an older schema is brought up to date; else it is refused.
     pub migrate: bool,
@@ -143,7 +143,7 @@ impl PostgresMetadata {
         );
         let replica = replica.map(|address| {
             let settings = Settings {
-                acquire_timeout: REPLICA.min(settings.acquire_timeout),
+                statement_timeout: REPLICA,
                 ..settings
             };
             Database::new(address.options, Role::Replica, settings, metrics)
@@ -151,10 +151,14 @@ impl PostgresMetadata {
         let pools = [Some(&primary), replica.as_ref()];
         let pools = pools.into_iter().flatten().map(Database::pool).collect();
         Gauges::register(&options.metrics, pools)?;
+        let replica = match replica {
+            Some(replica) => Some(Box::pin(Replica::follow(primary.clone(), replica)).await),
+            None => None,
+        };
         let lookups = CacheLookups::register(&options.metrics)?;
         Ok(Self {
             primary,
-            replica: replica.map(Replica::new),
+            replica,
             payloads: Payloads::new(options.cache_bytes, lookups.of("payload")),
             locations: Locations::new(options.location_lifetime, lookups.of("location")),
             time: Time::new(options.clock),

@@ -18,8 +18,8 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
 use crate::{
-    blobs, catalog, manifests, probe, referrers, repositories, storage_deletions, tags, totals,
-    uploads,
+    blobs, catalog, manifests, probe, referrers, replica, repositories, storage_deletions, tags,
+    totals, uploads,
 };
 
 /// A constant text of SQL.
@@ -60,6 +60,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         manifests::STATEMENTS,
         probe::STATEMENTS,
         referrers::STATEMENTS,
+        replica::STATEMENTS,
         repositories::STATEMENTS,
         storage_deletions::STATEMENTS,
         tags::STATEMENTS,
