@@ -173,12 +173,7 @@ impl PostgresMetadata {
 
     /// Creates or upgrades the schema of a database, and returns what it was before.
     pub async fn migrate(url: &str) -> Result<SchemaState, OpenError> {
-        let address = parse(url)?;
-        let state = check::state(&address).await?;
-        if !state.is_current() {
-            check::migrate(&address).await?;
-        }
-        Ok(state)
+        check::migrate_from(&parse(url)?).await
     }
 }
 
