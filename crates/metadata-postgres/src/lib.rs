@@ -7,7 +7,7 @@
 //! - Writes are one statement each, which the database carries out wholly or not at all
 //!   (`database::write`). No process knows what another writes: each statement tells at its text why it
 //!   is safe whatever others do at the same time.
-//! - SQL stands in the file of its noun and nowhere else; row values are read in `rows`.
+//! - What requests ask stands in the file of its noun and nowhere else; row values are read in `rows`.
 //!
 //! Statements are constant and checked by tests (each is prepared and its plan explained on the
 //! migrated schema) instead of by macros at build time, which would need a database there.

@@ -2,7 +2,8 @@
 //!
 //! Every statement of the crate is a [`Statement`] in the file of its noun and listed there in
 //! `STATEMENTS`; [`all`] gathers them, for the metrics and for the test that explains each plan.
-//! SQL is written nowhere else, and never put together at run time. A connection prepares a
+//! What requests run is written nowhere else, and never put together at run time; what connections are set up with, and
+//! databases examined and migrated, stands where that is done. A connection prepares a
 //! statement when it first runs it, and keeps it.
 //!
 //! A write is one statement, whatever it changes: its parts stand in WITH. They all see the
