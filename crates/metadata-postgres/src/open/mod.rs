@@ -55,8 +55,6 @@ pub struct OpenOptions {
     pub acquire_timeout: Duration,
     /// How long a statement may take.
     pub statement_timeout: Duration,
-    /// How much of that it may wait for others who write.
-    pub lock_timeout: Duration,
     /// Most bytes of manifests that are kept in memory; 0 keeps none.
     pub cache_bytes: usize,
     /// How long it is remembered where a blob lies to which clients are sent; zero asks each time.
@@ -77,7 +75,6 @@ impl OpenOptions {
             connections: 20,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
-            lock_timeout: Duration::from_secs(10),
             cache_bytes: 64 * MIB,
             location_lifetime: Duration::from_secs(10),
         }
@@ -88,7 +85,6 @@ impl OpenOptions {
             connections: self.connections,
             acquire_timeout: self.acquire_timeout,
             statement_timeout: self.statement_timeout,
-            lock_timeout: self.lock_timeout,
         }
     }
 }
