@@ -12,7 +12,7 @@ use registry_core::ports::{
     Lookup, ManifestCommit, ManifestStore as _, MetadataError, Probe as _, TagIndex as _,
 };
 use registry_core::testing::metadata::{by_tag, change, name, push, resolve, tagged};
-use sqlx::Executor as _;
+use sqlx::{Executor as _, Row as _};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -294,4 +294,29 @@ async fn an_abandoned_write_is_rolled_back() {
     let two = registry_core::testing::metadata::digest_of(b"two");
     let read = metadata.read_manifest(&name("a/b"), &two.into()).await;
     assert_eq!(read.unwrap(), Lookup::Absent);
+}
+
+/// Nor does the server go on with what nobody waits for any more, which would leave more at work there than a pod has
+/// connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abandoned_statement_ends_at_the_server() {
+    let database = Database::migrated().await;
+    let metadata = database.open().await.unwrap();
+    let mut holder = database.connect().await;
+    holder
+        .execute("BEGIN; LOCK TABLE repositories IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let (repository, v1) = (name("a/b"), by_tag("v1"));
+    let read = metadata.read_manifest(&repository, &v1);
+    let abandoned = tokio::time::timeout(Duration::from_millis(100), read).await;
+    assert!(abandoned.is_err(), "{abandoned:?}");
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let began = Instant::now();
+    while holder.fetch_one(waiting).await.unwrap().get::<i64, _>(0) > 0 {
+        // It may wait for 10 s.
+        assert!(began.elapsed() < Duration::from_secs(7), "it still waits");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
