@@ -43,8 +43,10 @@ impl Fault {
         match code {
             // Ended by an administrator, a crash, an idle timeout; or the server is just starting. It
             // has become a standby, and another is the primary now. What was prepared on this
-            // connection is gone, or the schema was changed under it.
-            "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "26000" | "0A000" => Self::Broken,
+            // connection is gone, or the schema was changed under it. This process stood still in the middle
+            // of a transaction.
+            "57P01" | "57P02" | "57P03" | "57P05" | "25006" | "26000" | "0A000" | "25P03"
+            | "25P04" => Self::Broken,
             // A time-out of the statement or of a lock; no connection, no memory.
             "57014" | "55P03" | "53300" | "53200" => Self::Unavailable,
             "53100" => Self::Full,
@@ -148,6 +150,7 @@ mod tests {
         let fault = Fault::of_code;
         assert_eq!(fault("57P01"), Fault::Broken, "ended by an administrator");
         assert_eq!(fault("08006"), Fault::Broken, "connection failure");
+        assert_eq!(fault("25P03"), Fault::Broken, "idle in a transaction");
         assert_eq!(fault("53300"), Fault::Unavailable, "too many connections");
         assert_eq!(fault("57014"), Fault::Unavailable, "statement timeout");
         assert_eq!(fault("53100"), Fault::Full);
