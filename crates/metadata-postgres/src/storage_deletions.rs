@@ -45,10 +45,12 @@ static FORGET: Statement = statement!(
 #[async_trait]
 impl StorageDeletions for PostgresMetadata {
     async fn take_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError> {
-        let now = self.time.now();
-        self.primary
-            .write(Effect::Decided, &Take { limit, now })
-            .await
+        let take = Take {
+            limit,
+            now: self.time.now(),
+            again: milliseconds(self.lifetimes.tombstone_delay),
+        };
+        self.primary.write(Effect::Decided, &take).await
     }
 
     async fn forget_deletions(&self, gone: &[Leftovers]) -> Result<(), MetadataError> {

@@ -100,7 +100,7 @@ async fn a_read_is_one_query() {
         assert_runs!(
             database,
             metadata.take_deletions(10),
-            ["storage_deletion_due"]
+            ["storage_deletion_take"]
         );
         assert_runs!(database, metadata.probe(), ["probe"]);
     }
