@@ -260,7 +260,9 @@ impl BlobWriter for S3Writer {
             self.failed = true;
             return Box::pin(std::future::ready(Err(error)));
         }
-        let (uploads, end, draft) = (Arc::clone(&self.uploads), self.part.number, self.draft());
+        let (uploads, end, mut draft) = (Arc::clone(&self.uploads), self.part.number, self.draft());
+        // What this holder stores from here on is not recorded before it records something again.
+        draft.state.superseded = true;
         Box::pin(async move { uploads.collect(end, draft).await })
     }
 
@@ -268,8 +270,11 @@ impl BlobWriter for S3Writer {
         self.check()?;
         self.failed = true;
         self.settle(more).await?;
-        let stored = self.uploads.collect(self.part.number, self.draft()).await?;
+        let mut draft = self.draft();
         let whole = self.state.whole().filter(|_| !self.uploads.begun());
+        // Then this holder stores an object when it publishes, and records nothing any more.
+        draft.state.superseded |= !more && !self.uploads.begun() && whole.is_none();
+        let stored = self.uploads.collect(self.part.number, draft).await?;
         Ok(Stored {
             in_place: whole.is_some_and(|piece| piece.name == PieceName::Object),
             ..stored
