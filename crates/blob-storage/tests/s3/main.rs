@@ -11,6 +11,7 @@ mod headers;
 mod late;
 mod opening;
 mod random;
+mod recorder;
 mod redirects;
 mod removal;
 mod requests;
