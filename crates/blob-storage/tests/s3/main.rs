@@ -17,3 +17,4 @@ mod removal;
 mod requests;
 mod session;
 mod store;
+mod strange;
