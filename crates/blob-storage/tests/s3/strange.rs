@@ -107,3 +107,12 @@ async fn an_object_is_not_lost_with_its_bucket() {
     let opened = store(lost).await.blobs.open(key, 9, 0..0).await;
     assert!(matches!(opened, Err(BlobStoreError::Lost(_))));
 }
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_before_a_byte_comes() {
+    let store = store(agree).await;
+    let object = Session::new().object;
+    let all = Some(160 * 1024 * 1024 * 1024);
+    let opened = store.blobs.append(&object, all).await;
+    assert!(matches!(opened, Err(BlobStoreError::TooLarge)));
+}
