@@ -120,7 +120,7 @@ FROM generate_series(0::bigint, 1000 * :percent + 29999) AS u;
 INSERT INTO storage_deletions (object, fence, state, not_before)
 SELECT encode(scale.object(-u), 'hex')::uuid, 1, '',
     berth_now(NULL) + CASE WHEN u > 1000 * :percent THEN interval '-1 hour' ELSE interval '1 day' END + u * interval '1 ms'
-FROM generate_series(1::bigint, 1000 * :percent + 2000) AS u;
+FROM generate_series(1::bigint, 1000 * :percent + 10000) AS u;
 INSERT INTO gc_links (repository_id, digest, due)
 SELECT b / 6 % :peopled + 1, scale.digest('blob', b), berth_now(NULL)
 FROM generate_series(0::bigint, 6 * :images - 1, 50) AS b;

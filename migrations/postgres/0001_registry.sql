@@ -123,7 +123,8 @@ CREATE TABLE manifest_children (
 );
 CREATE INDEX manifest_children_child ON manifest_children (child_id);
 
--- version counts the writes to a tag, so that a follower can tell an older from a newer one.
+-- version counts the writes to a tag since it was created, with 1: who writes it can tell a tag that is new from one that
+-- was there. One that is deleted and created again starts anew.
 CREATE TABLE tags (
   repository_id bigint NOT NULL REFERENCES repositories,
   name          text COLLATE "C" NOT NULL,

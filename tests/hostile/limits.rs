@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use berth_tests::{Blob, for_each_backend};
+use berth_tests::{Backend, Blob, for_each_backend, registry::Builder};
 use tokio::time::sleep;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -25,6 +25,26 @@ async fn a_blob_that_says_it_is_too_large_is_refused_before_its_body() {
         repository.expect_blob(&exact).await;
     })
     .await;
+}
+
+/// S3 takes 10,000 parts, which are a quarter of `storage.part_buffers` at most.
+#[tokio::test]
+async fn a_blob_that_is_too_large_for_the_bucket_is_refused_before_its_body() {
+    let registry = Builder::new(Backend::Shared)
+        .configuration("storage:\n  part_buffers: 64MiB")
+        .start()
+        .await;
+    let repository = registry.repository("team/app");
+    let location = repository.start_upload().await;
+    let length = 160_u64 << 30;
+    let mut connection = registry.connect().await;
+    let head = format!("PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    connection.send(head).await;
+    let answer = connection.response(LIMIT).await.expect("an answer");
+    assert_eq!(answer.status, 413, "{}", answer.head);
+    assert!(String::from_utf8_lossy(&answer.body).contains("SIZE_INVALID"));
+    let session = repository.client().get(&location).send().await;
+    session.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
 }
 
 #[tokio::test]

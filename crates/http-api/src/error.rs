@@ -251,6 +251,7 @@ fn metadata_status(error: &MetadataError) -> (StatusCode, ErrorCode) {
 fn blob_store_status(error: &BlobStoreError) -> (StatusCode, ErrorCode) {
     match error {
         BlobStoreError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        BlobStoreError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
         BlobStoreError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         BlobStoreError::Denied(_)
         | BlobStoreError::Foreign(_)

@@ -18,7 +18,6 @@ pub(crate) struct Settings {
     pub(crate) connections: u32,
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,
-    pub(crate) lock_timeout: Duration,
     pub(crate) writes: Writes,
 }
 
@@ -42,22 +41,32 @@ pub(crate) enum Role {
 
 // One round trip: settings are rows of an answer, too.
 //
-// - A server that notices that a client is gone gives up what it has locked for it.
+// - A server that notices that a client is gone gives up what it does and has locked for it. While it works or waits for
+//   a lock it only notices if it is told to look, which it can on Linux.
+// - What is acknowledged is on the disk of the server, at least. Where more was set, more it is.
+// - Whoever waits for others who write gets an answer before the client has given up.
 // - A plan is made once, whatever the arguments and however small the tables are by then, and has to
 //   be right when they have grown: rows are found by index, one after the other, in the order that
 //   the statement leads from one to the next. These are the plans that the tests read.
 // - A statement of a millisecond is not worth compiling.
-const SET_UP: &str =
-    "SELECT set_config(name, value, false), pg_is_in_recovery()
+const SET_UP: &str = "SELECT set_config(name, value, false), pg_is_in_recovery()
     FROM (VALUES
         ('statement_timeout', $1),
-        ('lock_timeout', $2),
+        ('lock_timeout', '10s'),
         ('idle_in_transaction_session_timeout', $1),
         ('tcp_keepalives_idle', '30'),
         ('tcp_keepalives_interval', '10'),
         ('tcp_keepalives_count', '3'),
+        ('client_connection_check_interval', CASE
+            WHEN version() ~ '-linux' THEN '2s'
+            ELSE current_setting('client_connection_check_interval')
+         END),
+        ('synchronous_commit', CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN 'on'
+            ELSE current_setting('synchronous_commit')
+         END),
         ('default_transaction_isolation', 'read committed'),
-        ('default_transaction_read_only', coalesce($3, current_setting('default_transaction_read_only'))),
+        ('default_transaction_read_only', coalesce($2, current_setting('default_transaction_read_only'))),
         ('plan_cache_mode', 'force_generic_plan'),
         ('enable_seqscan', 'off'),
         ('enable_hashjoin', 'off'),
@@ -84,10 +93,8 @@ pub(crate) async fn set_up(
     role: Role,
     settings: Settings,
 ) -> sqlx::Result<()> {
-    let milliseconds = |duration: Duration| duration.as_millis().to_string();
     let row = sqlx::query(SET_UP)
-        .bind(milliseconds(settings.statement_timeout))
-        .bind(milliseconds(settings.lock_timeout))
+        .bind(settings.statement_timeout.as_millis().to_string())
         .bind((settings.writes == Writes::Always).then_some("off"))
         .persistent(false)
         .fetch_one(connection)

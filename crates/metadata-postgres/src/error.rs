@@ -45,8 +45,11 @@ impl Fault {
     fn of_code(code: &str) -> Self {
         match code {
             // Ended by an administrator, a crash, an idle timeout; or the server is just starting. What
-            // was prepared on this connection is gone, or the schema was changed under it.
-            "57P01" | "57P02" | "57P03" | "57P05" | "26000" | "0A000" => Self::Broken,
+            // was prepared on this connection is gone, or the schema was changed under it. This process
+            // stood still in the middle of a transaction.
+            "57P01" | "57P02" | "57P03" | "57P05" | "26000" | "0A000" | "25P03" | "25P04" => {
+                Self::Broken
+            }
             // It has become a standby, and another is the primary now; or it is being moved.
             "25006" => Self::ReadOnly,
             // A time-out of the statement or of a lock; no connection, no memory.
@@ -153,6 +156,7 @@ mod tests {
         let fault = Fault::of_code;
         assert_eq!(fault("57P01"), Fault::Broken, "ended by an administrator");
         assert_eq!(fault("08006"), Fault::Broken, "connection failure");
+        assert_eq!(fault("25P03"), Fault::Broken, "idle in a transaction");
         assert_eq!(fault("53300"), Fault::Unavailable, "too many connections");
         assert_eq!(fault("57014"), Fault::Unavailable, "statement timeout");
         assert_eq!(fault("53100"), Fault::Full);

@@ -2,12 +2,12 @@
 //!
 //! - Look-ups are one statement each, always asked of the database (`database::read`). Only payloads of
 //!   manifests, which never change, are kept in memory (`payloads`), and for some seconds where blobs lie
-//!   to which clients are sent (`locations`); look-ups by digest may go to a server that follows
-//!   (`replica`).
+//!   to which clients are sent (`locations`); look-ups by digest that promise nothing may go to a server
+//!   that follows closely (`replica`).
 //! - Writes are one statement each, which the database carries out wholly or not at all
 //!   (`database::write`). No process knows what another writes: each statement tells at its text why it
 //!   is safe whatever others do at the same time.
-//! - SQL stands in the file of its noun and nowhere else; row values are read in `rows`.
+//! - What requests ask stands in the file of its noun and nowhere else; row values are read in `rows`.
 //!
 //! Statements are constant and checked by tests (each is prepared and its plan explained on the
 //! migrated schema) instead of by macros at build time, which would need a database there.
@@ -75,7 +75,7 @@ impl PostgresMetadata {
     /// Closes every connection once nobody uses it any more. Whatever is asked afterwards fails.
     pub async fn close(&self) {
         if let Some(replica) = &self.replica {
-            replica.database().close().await;
+            replica.close().await;
         }
         self.primary.close().await;
     }

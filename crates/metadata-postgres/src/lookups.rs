@@ -1,4 +1,6 @@
-//! What the caches count, under the names of the other engine: how often memory had the answer.
+//! What the caches count, under the names of the other engine: how often memory had what is large or asked for often.
+//! Whether a manifest is there is asked of the database each time; memory spares it the payload. Where a blob lies may
+//! be told from memory alone.
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
@@ -26,11 +28,11 @@ impl CacheLookups {
         Ok(Self {
             hits: counter(
                 "registry_cache_hits_total",
-                "Look-ups answered from memory, by cache.",
+                "Look-ups for which the database sent no payload, or was not asked for the location, by cache.",
             )?,
             misses: counter(
                 "registry_cache_misses_total",
-                "Look-ups that asked the database, by cache.",
+                "Look-ups for which the database sent the payload, or was asked for the location, by cache.",
             )?,
         })
     }

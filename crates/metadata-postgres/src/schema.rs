@@ -1,7 +1,12 @@
 //! The schema: whether a database is ours, which version it has, and how it is brought to ours.
 
-use sqlx::migrate::{MigrateError, Migrator};
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 use sqlx::{PgConnection, Row as _};
+use tokio::time::sleep;
+
+use crate::error;
 
 /// Every version of the schema, from an empty database to the newest.
 pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -93,14 +98,75 @@ pub(crate) fn newest() -> i64 {
         .unwrap_or(0)
 }
 
+// Where our tables are, on whatever place of the search path, or else where new ones go.
+const HOME: &str = "SELECT coalesce(
+    (
+        SELECT nspname::text FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+        WHERE pg_proc.oid = to_regprocedure('berth_now(bigint)')
+    ),
+    current_schema()::text
+)";
+
+/// The schema of a database, in the word's other sense, where our tables are or are to be.
+pub(crate) async fn home(connection: &mut PgConnection) -> sqlx::Result<String> {
+    let row = sqlx::query(HOME).persistent(false);
+    row.fetch_one(connection).await?.try_get(0)
+}
+
+// Steps may take long. Whoever dies in the middle of one does not keep its locks for longer than a minute; an operator's
+// limits for anybody else do not matter.
+const PREPARE: &str = "SELECT set_config(name, value, false)
+    FROM (VALUES
+        ('search_path', quote_ident($1)),
+        ('statement_timeout', '0'),
+        ('lock_timeout', '0'),
+        ('idle_in_transaction_session_timeout', '60s'),
+        ('tcp_keepalives_idle', '30'),
+        ('tcp_keepalives_interval', '10'),
+        ('tcp_keepalives_count', '3')
+    ) AS setting (name, value)";
+
+/// Prepares a connection for [`migrate`]. Whatever is looked at or created from now on is in `home`: another user may have
+/// another search path, on which new tables would hide the old ones.
+pub(crate) async fn prepare(connection: &mut PgConnection, home: &str) -> sqlx::Result<()> {
+    let prepare = sqlx::query(PREPARE).bind(home).persistent(false);
+    prepare.execute(connection).await?;
+    Ok(())
+}
+
+// Who waits for a lock of a table makes everybody wait who comes later: all requests of all pods, for as long as somebody
+// reads that table in a transaction, such as a backup.
+const HURRY: &str = "SELECT set_config('lock_timeout', '2s', false)";
+
+/// They have so long then, before a step is tried again.
+const PAUSE: Duration = Duration::from_secs(3);
+
 /// Brings the schema to the newest version; each step is one transaction. Whoever else does so at the
-/// same time waits, and finds it done.
+/// same time waits, and finds it done. That wait has no limit; the lock that is waited for ends with the connection.
 pub(crate) async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    // Steps may take long, and so may the wait for those of another process.
-    let patience = "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)";
-    sqlx::query(patience)
-        .persistent(false)
-        .execute(&mut *connection)
-        .await?;
-    MIGRATOR.run(connection).await
+    connection.lock().await?;
+    let hurry = sqlx::query(HURRY).persistent(false);
+    hurry.execute(&mut *connection).await?;
+    loop {
+        match MIGRATOR.run(&mut *connection).await {
+            Err(cause) if is_in_the_way(&cause) => sleep(PAUSE).await,
+            migrated => return migrated,
+        }
+    }
+}
+
+/// Whether somebody held a lock for too long, which the log tells.
+fn is_in_the_way(cause: &MigrateError) -> bool {
+    let (MigrateError::Execute(said) | MigrateError::ExecuteMigration(said, _)) = cause else {
+        return false;
+    };
+    let is_in_the_way = error::code(said).is_some_and(|code| code == "55P03");
+    if is_in_the_way {
+        let cause: &dyn std::error::Error = cause;
+        tracing::warn!(
+            cause,
+            "a migration waits for a transaction that uses one of its tables, and is tried again"
+        );
+    }
+    is_in_the_way
 }

@@ -9,15 +9,24 @@ use crate::PostgresMetadata;
 use crate::database::{Effect, Verdict, Write};
 use crate::error::ForeignValue;
 use crate::rows::{Reading, optional, parsed, signed, size, value};
-use crate::statement::{Bound, Statement, statement};
+use crate::statement::{Bound, Statement, after, statement};
+use crate::time::milliseconds;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&DUE, &FORGET];
+pub(crate) const STATEMENTS: &[&Statement] = &[&TAKE, &FORGET];
 
-// Whoever asks gets the same ones: to delete what is gone already is no error.
-static DUE: Statement = statement!(
-    "storage_deletion_due",
-    "SELECT object, fence, keep, state FROM storage_deletions
-     WHERE not_before <= berth_now($1) ORDER BY not_before LIMIT $2"
+// Any number of processes do this at once: each takes what no other has locked or just taken.
+static TAKE: Statement = statement!(
+    "storage_deletion_take",
+    "WITH due AS (
+        SELECT object, not_before FROM storage_deletions
+        WHERE not_before <= berth_now($1) ORDER BY not_before LIMIT $2 FOR UPDATE SKIP LOCKED
+     ), taken AS (
+        UPDATE storage_deletions AS known SET not_before = ",
+    after!("$1", "$3"),
+    "   FROM due WHERE known.object = due.object
+        RETURNING known.object, fence, keep, state, due.not_before
+     )
+     SELECT object, fence, keep, state FROM taken ORDER BY not_before"
 );
 
 // By all that says how much is to go: one that asks for more meanwhile stays.
@@ -35,11 +44,13 @@ static FORGET: Statement = statement!(
 
 #[async_trait]
 impl StorageDeletions for PostgresMetadata {
-    async fn due_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError> {
-        let due = DUE.bind(self.time.now()).bind(i64::from(limit));
-        let rows = self.primary.rows(due).await?;
-        let leftovers = rows.iter().map(leftovers).collect::<Reading<_>>();
-        Ok(leftovers?)
+    async fn take_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError> {
+        let take = Take {
+            limit,
+            now: self.time.now(),
+            again: milliseconds(self.lifetimes.tombstone_delay),
+        };
+        self.primary.write(Effect::Decided, &take).await
     }
 
     async fn forget_deletions(&self, gone: &[Leftovers]) -> Result<(), MetadataError> {
@@ -47,6 +58,27 @@ impl StorageDeletions for PostgresMetadata {
             return Ok(());
         }
         self.primary.write(Effect::Decided, &Forget(gone)).await
+    }
+}
+
+struct Take {
+    limit: u32,
+    now: Option<i64>,
+    again: i64,
+}
+
+impl Write for Take {
+    type Outcome = Vec<Leftovers>;
+
+    fn statement(&self) -> Bound {
+        TAKE.bind(self.now)
+            .bind(i64::from(self.limit))
+            .bind(self.again)
+    }
+
+    fn judge(&self, rows: &[PgRow]) -> Result<Verdict<Vec<Leftovers>>, ForeignValue> {
+        let taken = rows.iter().map(leftovers).collect::<Reading<_>>();
+        Ok(Verdict::Done(taken?))
     }
 }
 

@@ -10,12 +10,17 @@ use crate::statement::{Statement, statement};
 use crate::value::Row;
 use crate::writer::Effect;
 
-pub(crate) const STATEMENTS: &[&Statement] = &[&DUE, &FORGET];
+pub(crate) const STATEMENTS: &[&Statement] = &[&TAKE, &FORGET];
 
-static DUE: Statement = statement!(
-    "storage_deletion_due",
+static TAKE: Statement = statement!(
+    "storage_deletion_take",
     "SELECT storage_key, fence, keep, state FROM storage_deletions
-     WHERE not_before <= $1 ORDER BY not_before LIMIT $2"
+     WHERE not_before <= $1 ORDER BY not_before LIMIT $2;
+
+     UPDATE storage_deletions SET not_before = $3 WHERE storage_key IN (
+        SELECT storage_key FROM storage_deletions
+        WHERE not_before <= $1 ORDER BY not_before LIMIT $2
+     );"
 );
 
 // By all that says how much is to go: one that asks for more meanwhile stays.
@@ -28,12 +33,19 @@ static FORGET: Statement = statement!(
 
 #[async_trait]
 impl StorageDeletions for SqliteMetadata {
-    async fn due_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError> {
-        let rows = self
-            .readers
-            .rows(DUE.bind(self.now().0).bind(limit))
-            .await?;
-        rows.iter().map(leftovers).collect()
+    async fn take_deletions(&self, limit: u32) -> Result<Vec<Leftovers>, MetadataError> {
+        let now = self.now();
+        let take = TAKE
+            .bind(now.0)
+            .bind(limit)
+            .bind(now.plus(self.lifetimes.tombstone_delay).0);
+        self.writer
+            .run(Effect::KeepLoosely, move |transaction| {
+                let taken = transaction.run(&take)?;
+                let taken = taken.first().map_or(&[][..], |taken| &taken.rows);
+                taken.iter().map(leftovers).collect()
+            })
+            .await
     }
 
     async fn forget_deletions(&self, gone: &[Leftovers]) -> Result<(), MetadataError> {

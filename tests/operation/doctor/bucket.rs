@@ -130,10 +130,8 @@ async fn clients_are_sent_where_nothing_is() {
         .expect("a URL");
     let url =
         format!("{before}&public_endpoint=http://localhost:1&region=us-east-1&path_style=true");
-    let diagnosis = Doctor::shared(&stores)
-        .option("--storage-url", &url)
-        .diagnose()
-        .await;
+    let doctor = Doctor::shared(&stores).option("--storage-url", &url);
+    let diagnosis = doctor.diagnose().await;
     diagnosis.expect_only(
         "s3 presigned",
         &["http://localhost:1", "public_endpoint", "storage.redirect"],
@@ -143,6 +141,12 @@ async fn clients_are_sent_where_nothing_is() {
         .expect("s3 complete", "ok", &[])
         .expect("s3 delete", "ok", &[]);
     assert!(stores.objects().await.is_empty(), "objects are left");
+
+    // What it advises helps.
+    let off = doctor.configuration("storage:\n  redirect: off");
+    let diagnosis = off.diagnose().await;
+    diagnosis.expect_health();
+    assert!(!diagnosis.checks().contains(&"s3 presigned"));
 }
 
 #[tokio::test]

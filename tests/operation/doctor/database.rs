@@ -92,6 +92,19 @@ async fn a_pooler_that_mixes_up_statements() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_sync() {
+    for (set, status) in [("off", "warn"), ("on", "ok")] {
+        let postgres = Postgres::start_with(&[("fsync", set)]).await;
+        let url = postgres.create_database().await;
+        let diagnosis = diagnose(&url).await;
+        diagnosis.expect("writes", status, &[]).expect_health();
+        if set == "off" {
+            diagnosis.expect("writes", status, &["machine crashes", "fsync = on"]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn connections_that_do_not_suffice() {
     let postgres = Postgres::start_with(&[("max_connections", "15")]).await;
     let url = postgres.create_database().await;

@@ -9,7 +9,7 @@ use super::finding::{Finding, milliseconds};
 use super::redirect;
 use super::site::Site;
 use crate::clock::SystemClock;
-use crate::config::Configuration;
+use crate::config::{Configuration, Redirect};
 
 const OTHERWISE: &str =
     "check the bucket, `endpoint` and `region` in the storage URL, and see the log of the server";
@@ -35,15 +35,16 @@ pub(crate) async fn findings(
         steps,
     } = &examination;
     let place = format!("{} at {server}", url.bucket);
-    let mut findings: Vec<Finding> = steps.iter().map(|tried| step(&place, tried)).collect();
+    let redirect = configuration.storage.redirect;
+    // Without redirects it does not matter what clients find there.
+    let matters =
+        |step: &&S3Step| redirect == Redirect::On || step.action != S3Action::GetPresigned;
+    let steps = steps.iter().filter(matters);
+    let mut findings: Vec<Finding> = steps.map(|tried| step(&place, tried)).collect();
     if let Some(ahead) = clock_ahead {
         findings.push(clocks::judge("s3 clock", server, *ahead, Signed::Yes));
     }
-    findings.extend(redirect::findings(
-        public_url,
-        configuration.storage.redirect,
-        site,
-    ));
+    findings.extend(redirect::findings(public_url, redirect, site));
     findings
 }
 

@@ -96,8 +96,18 @@ fn writes(examination: &Examination) -> Finding {
         Ok(commit) => milliseconds(*commit),
         Err(error) => return Finding::error(CHECK, error, OTHERWISE),
     };
-    if examination.forbidden.is_empty() {
+    if examination.forbidden.is_empty() && examination.syncs {
         return Finding::ok(CHECK, format!("a small one is durable after {commit}"));
+    }
+    if examination.forbidden.is_empty() {
+        return Finding::warn(
+            CHECK,
+            format!(
+                "a small one takes {commit}, and the server does not sync to its disk (fsync = off): when its machine \
+                 crashes, all may be lost"
+            ),
+            "set fsync = on in postgresql.conf, except for tests",
+        );
     }
     let tables = examination.forbidden.join(", ");
     Finding::fail(

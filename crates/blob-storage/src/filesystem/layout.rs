@@ -188,6 +188,7 @@ impl Laying<'_> {
             | BlobStoreError::Unavailable(error)
             | BlobStoreError::Failed(error) => self.explain(error),
             BlobStoreError::Lost(_) => self.explain(Errno::NOENT.into()),
+            BlobStoreError::TooLarge => self.explain(Errno::FBIG.into()),
         }
     }
 }

@@ -30,6 +30,11 @@ impl Bucket {
         match self.client.size(&self.keys.object(key)).await {
             Ok(there) if there == size => Ok(()),
             Ok(_) => Err(BlobStoreError::Lost(key)),
+            // HEAD does not tell whether it is the object that is not there, or the bucket.
+            Err(error) if error.is_no_object() => {
+                self.client.keys(&self.keys.object(key), None).await?;
+                Err(BlobStoreError::Lost(key))
+            }
             Err(error) => Err(error.or_lost(key)),
         }
     }

@@ -18,8 +18,8 @@ pub struct S3Options {
     pub clock: Arc<dyn Clock>,
     /// Whose name it acts in.
     pub credentials: S3Credentials,
-    /// How many bytes of uploads may be in memory at once, on their way to S3; no part of an
-    /// upload is larger than this either.
+    /// How many bytes of uploads may be in memory at once, on their way to S3; parts do not grow to more than a
+    /// quarter of it.
     pub buffer_bytes: u64,
     /// How long a presigned URL is valid, at least.
     pub url_lifetime: Duration,

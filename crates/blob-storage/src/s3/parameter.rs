@@ -13,7 +13,7 @@ pub(crate) const LARGEST_PART: u64 = 5 * 1024 * MIB;
 /// Which checksums are sent along with what is stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Checksums {
-    /// On AWS all that it supports, elsewhere those that the protocol demands.
+    /// On AWS, and where there is no TLS, all that is supported; elsewhere those that the protocol demands.
     #[default]
     Auto,
     /// Those that the protocol demands, for servers that refuse others.
@@ -145,11 +145,12 @@ impl Parameter {
                 "write http://HOST:PORT or https://HOST, without a path",
             )
         };
-        let (scheme, authority) = value.split_once("://").ok_or_else(refused)?;
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        if authority.contains('@') {
+        // First of all: every other refusal repeats what was written.
+        if value.contains('@') {
             return Err(S3UrlError::Secret(self.name()));
         }
+        let (scheme, authority) = value.split_once("://").ok_or_else(refused)?;
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
         let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
         if !["http", "https"].contains(&scheme)
             || authority.is_empty()
@@ -157,7 +158,13 @@ impl Parameter {
         {
             return Err(refused());
         }
-        Ok(format!("{scheme}://{authority}"))
+        // As clients write it into `Host`, which is signed.
+        let known = if scheme == "https" { ":443" } else { ":80" };
+        let authority = authority.strip_suffix(known).unwrap_or(authority);
+        if authority.is_empty() {
+            return Err(refused());
+        }
+        Ok(format!("{scheme}://{}", authority.to_ascii_lowercase()))
     }
 
     pub(super) fn word(self, value: &str) -> Result<String, S3UrlError> {

@@ -49,14 +49,16 @@ async fn delete_listed(bucket: &Bucket, left: &Leftovers) -> Result<bool, S3Erro
     });
     let (prefix, mut from) = (bucket.keys.session(left.key.session), None);
     loop {
-        let (mut names, next) = bucket.client.keys(&prefix, from).await?;
+        let (mut names, next) = bucket.client.keys(&prefix, from.clone()).await?;
         names.retain(|name| keep.as_ref() != Some(name));
         if !bucket.client.delete(&names).await?.is_empty() {
             return Ok(false);
         }
-        from = next;
-        if from.is_none() {
-            return Ok(true);
+        match next {
+            None => return Ok(true),
+            // The same page again.
+            next if next == from => return Ok(false),
+            next => from = next,
         }
     }
 }
@@ -91,26 +93,45 @@ fn objects(bucket: &Bucket, left: &Leftovers) -> impl Iterator<Item = String> {
     })
 }
 
-/// Uploads in parts that were begun before a moment.
+/// Uploads in parts that were begun before a moment: all of them, or those that are found before the server
+/// fails or shows the same again. Once they are taken back others are found.
 pub(super) async fn unfinished(
     bucket: &Bucket,
     before: Timestamp,
 ) -> Result<Vec<Unfinished>, BlobStoreError> {
+    let prefix = bucket.keys.objects();
+    let mut page = bucket.client.uploads(&prefix, None).await?;
     let mut found = Vec::new();
-    let mut from = None;
     loop {
-        let page = bucket.client.uploads(&bucket.keys.objects(), from).await?;
         let old = page.uploads.into_iter();
         let old = old.filter(|(_, begun)| begun.saturating_mul(1_000) < before.0);
         found.extend(old.filter_map(|(target, _)| {
             let key = bucket.keys.parse(&target.key)?;
             Some(Unfinished { key, id: target.id })
         }));
-        from = page.next;
-        if from.is_none() {
+        let Some(from) = page.next else {
             return Ok(found);
+        };
+        page = match bucket.client.uploads(&prefix, Some(from.clone())).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, found = found.len(), "list all unfinished uploads");
+                return Ok(found);
+            }
+        };
+        if page
+            .next
+            .as_ref()
+            .is_some_and(|next| !is_behind(next, &from))
+        {
+            page.next = None;
         }
     }
+}
+
+/// Whether a list goes on behind this place: keys are in order, and what is said of one key is not.
+fn is_behind(next: &(String, String), from: &(String, String)) -> bool {
+    next.0 >= from.0 && next != from
 }
 
 /// Gives uploads up.
@@ -133,4 +154,22 @@ pub(super) async fn take_back(
         result = result.and(aborted);
     }
     Ok(result?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_does_not_go_on_is_known() {
+        let place = |key: &str, id: &str| (key.to_owned(), id.to_owned());
+        for (next, from, behind) in [
+            (place("b", "1"), place("a", "2"), true),
+            (place("a", "1"), place("a", "2"), true),
+            (place("a", "2"), place("a", "2"), false),
+            (place("a", "3"), place("b", "2"), false),
+        ] {
+            assert_eq!(is_behind(&next, &from), behind, "{next:?} {from:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! 5 TiB in all, so they grow. Where the length is known they are at once as large as they have to
 //! be.
 
+use super::budget::for_parts;
 use super::parameter::LARGEST_PART;
 pub(super) use super::parameter::SMALLEST_PART;
 
@@ -29,13 +30,20 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// `budget` is what all parts in memory may have together: no part is larger.
+    /// `budget` is what all parts in memory may have together. Parts do not grow to more than a quarter of
+    /// it, so that one upload does not have it for itself; more is for who asks for it, or has to because all
+    /// parts have one size.
     pub(super) fn new(first: Option<u64>, uniform: bool, budget: u64) -> Self {
-        let first = first.unwrap_or(if uniform { UNIFORM_PART } else { PART });
-        let largest = budget.clamp(SMALLEST_PART, LARGEST_PART);
+        let quarter = (budget / 4).clamp(SMALLEST_PART, LARGEST_PART);
+        let all = for_parts(budget).clamp(SMALLEST_PART, LARGEST_PART);
+        let first = match first {
+            Some(first) => first.min(all),
+            None if uniform => UNIFORM_PART.min(all),
+            None => PART.min(quarter),
+        };
         Self {
-            first: first.min(largest),
-            largest,
+            first,
+            largest: quarter.max(first),
             uniform,
         }
     }
@@ -98,6 +106,12 @@ impl Plan {
         };
         let grown = self.sizes.first.saturating_mul(factor);
         grown.max(self.least).min(self.sizes.largest)
+    }
+
+    /// Whether an object of this length has few enough parts and bytes.
+    pub(super) fn takes(self, length: u64) -> bool {
+        let all = || -> u64 { (1..=MOST_PARTS).map(|number| self.size(number)).sum() };
+        length <= self.size(1) || (length <= LARGEST_OBJECT && length <= all())
     }
 
     /// From how many bytes on the part with this number may be stored although it is not full and
@@ -178,12 +192,41 @@ mod tests {
     }
 
     #[test]
-    fn no_part_is_larger_than_the_budget() {
-        let sizes = Sizes::new(None, false, 20 * MIB);
-        assert_eq!(sizes.plan(Some(LARGEST_OBJECT)).size(1), 20 * MIB);
-        assert_eq!(sizes.plan(None).size(5_000), 20 * MIB);
-        assert_eq!(Sizes::new(None, true, 6 * MIB).first, 6 * MIB);
+    fn parts_grow_to_a_quarter_of_the_budget() {
+        let sizes = Sizes::new(None, false, 64 * MIB);
+        assert_eq!(sizes.plan(Some(LARGEST_OBJECT)).size(1), 16 * MIB);
+        assert_eq!(sizes.plan(None).size(1), 8 * MIB);
+        assert_eq!(sizes.plan(None).size(5_000), 16 * MIB);
+        // A layer that somebody really pushes.
+        let large = sizes.plan(Some(100 * GIB));
+        assert_eq!(large.size(1), 12 * MIB);
+        assert!(capacity(large) > 120 * GIB);
+        assert!(capacity(sizes.plan(None)) > 130 * GIB);
+        for (length, taken) in [(1, true), (150 * GIB, true), (160 * GIB, false)] {
+            assert_eq!(sizes.plan(Some(length)).takes(length), taken, "{length}");
+        }
+        let large = Sizes::new(None, false, 8 * GIB);
+        for length in [LARGEST_OBJECT, LARGEST_OBJECT + 1] {
+            let taken = large.plan(Some(length)).takes(length);
+            assert_eq!(taken, length == LARGEST_OBJECT);
+        }
+        assert_eq!(
+            Sizes::new(None, false, 16 * MIB).plan(None).size(1),
+            5 * MIB
+        );
         assert_eq!(Sizes::new(None, false, 1).first, SMALLEST_PART);
+    }
+
+    #[test]
+    fn parts_that_were_asked_for_may_be_larger() {
+        let size = |first, uniform, budget| {
+            let plan = Sizes::new(first, uniform, budget).plan(None);
+            (plan.size(1) / MIB, plan.size(5_000) / MIB)
+        };
+        assert_eq!(size(Some(32 * MIB), false, 64 * MIB), (32, 32));
+        assert_eq!(size(Some(64 * MIB), false, 64 * MIB), (48, 48));
+        assert_eq!(size(None, true, 32 * MIB), (16, 16));
+        assert_eq!(size(None, true, 16 * MIB), (12, 12));
     }
 
     #[test]

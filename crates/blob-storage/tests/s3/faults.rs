@@ -55,7 +55,7 @@ async fn an_upload_that_cannot_be_stored_fails_and_leaves_nothing() {
         Ok(()) => writer.close(false).await.map(drop),
         error => error,
     };
-    let Err(BlobStoreError::Failed(error)) = closed else {
+    let Err(BlobStoreError::Unavailable(error)) = closed else {
         panic!("{closed:?}");
     };
     assert!(error.to_string().contains("InternalError"), "{error}");
@@ -94,7 +94,7 @@ async fn an_error_below_a_200_is_an_error() {
         _ => Fault::Pass,
     });
     let error = session.publish(&*store.blobs).await.unwrap_err();
-    assert!(matches!(error, BlobStoreError::Failed(_)), "{error:?}");
+    assert!(matches!(error, BlobStoreError::Unavailable(_)), "{error:?}");
     proxy.clear();
     // Nothing is lost by it.
     session.object.key.fence += 1;
@@ -192,7 +192,7 @@ async fn readiness_follows_the_server() {
     let (store, _, proxy) = store(Server::VersityGw).await;
     proxy.rule(|_| Fault::Fail);
     let error = store.blobs.probe().await.unwrap_err();
-    assert!(matches!(error, BlobStoreError::Failed(_)), "{error:?}");
+    assert!(matches!(error, BlobStoreError::Unavailable(_)), "{error:?}");
     proxy.clear();
     store.blobs.probe().await.unwrap();
 }

@@ -1,89 +1,10 @@
 //! What is sent along with objects and parts.
 
-use std::sync::{Arc, Mutex};
-
 use registry_core::ports::BlobStore;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::TaskTracker;
 
+use crate::recorder::Recorder;
 use crate::session::{MIB, Session, pattern, write};
-use crate::store::{Access, TestStore, options, url};
-
-/// A server that agrees to everything, and remembers the heads of requests.
-#[derive(Debug)]
-struct Recorder {
-    access: Access,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Recorder {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let (tasks, seen) = (TaskTracker::new(), Arc::clone(&heads));
-        let connections = tasks.clone();
-        tasks.spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
-                connections.spawn(serve(connection, Arc::clone(&seen)));
-            }
-        });
-        Self {
-            access: Access {
-                endpoint: format!("http://localhost:{port}"),
-                key_id: "key",
-                secret: "secret",
-                region: "region",
-                bucket: "bucket".to_owned(),
-            },
-            heads,
-        }
-    }
-
-    async fn store(&self, parameters: &str) -> TestStore {
-        let url = url(&self.access, parameters);
-        TestStore::open(url, options(&self.access)).await.unwrap()
-    }
-
-    /// The head of the last request to store something, in lower case.
-    fn last(&self, method: &str) -> String {
-        let heads = self.heads.lock().unwrap();
-        let last = heads.iter().rev().find(|head| head.starts_with(method));
-        last.unwrap().to_lowercase()
-    }
-}
-
-async fn serve(connection: TcpStream, seen: Arc<Mutex<Vec<String>>>) {
-    const CREATED: &str = "<InitiateMultipartUploadResult><UploadId>id</UploadId>\
-                           </InitiateMultipartUploadResult>";
-    let mut connection = BufReader::new(connection);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if connection.read_line(&mut head).await.unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let lower = head.to_lowercase();
-        let length = lower
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let length = length.map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        connection.read_exact(&mut body).await.unwrap();
-        let body = if head.starts_with("POST") {
-            CREATED
-        } else {
-            ""
-        };
-        let length = body.len();
-        let answer =
-            format!("HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: {length}\r\n\r\n{body}");
-        seen.lock().unwrap().push(head);
-        connection.write_all(answer.as_bytes()).await.unwrap();
-    }
-}
+use crate::store::TestStore;
 
 #[track_caller]
 fn assert_has(head: &str, lines: &[&str]) {
@@ -115,7 +36,8 @@ async fn store_both(store: &TestStore, sha256: Option<[u8; 32]>) {
 #[tokio::test]
 async fn other_servers_get_bodies_as_they_are() {
     let recorder = Recorder::start().await;
-    store_both(&recorder.store("").await, Some([7; 32])).await;
+    let store = recorder.store("&checksum=required").await;
+    store_both(&store, Some([7; 32])).await;
     let head = recorder.last("PUT");
     assert_has(
         &head,
@@ -166,8 +88,15 @@ async fn encryption_is_asked_for_where_objects_begin() {
 
 #[tokio::test]
 async fn checksums_are_headers_and_the_digest_is_one() {
+    // Without TLS that goes without saying.
+    for parameters in ["&checksum=supported", ""] {
+        checksums(parameters).await;
+    }
+}
+
+async fn checksums(parameters: &str) {
     let recorder = Recorder::start().await;
-    let store = recorder.store("&checksum=supported").await;
+    let store = recorder.store(parameters).await;
     store_both(&store, Some([0; 32])).await;
     let sum = format!("x-amz-checksum-sha256: {}a=", "a".repeat(42));
     assert_has(&recorder.last("PUT"), &[&sum]);

@@ -135,3 +135,45 @@ async fn a_writer_that_gives_up_takes_back_what_only_it_knows_of() {
     session.object.key.fence += 1;
     session.assert_publishes(blobs, &pattern(2, 64 * MIB)).await;
 }
+
+#[tokio::test]
+async fn what_a_holder_stored_after_its_last_record_is_not_forgotten() {
+    let store = TestStore::on(Server::VersityGw).await;
+    let blobs = &*store.blobs;
+    for dies in [true, false] {
+        let mut session = Session::new();
+        let mut writer = session.writer(blobs).await;
+        write(&mut writer, &pattern(1, 64 * MIB)).await.unwrap();
+        let told = writer.flush().await.unwrap();
+        session.record(64 * MIB, told);
+        write(&mut writer, &pattern(2, MIB)).await.unwrap();
+        let stored = writer.close(dies).await.unwrap();
+        if !dies {
+            session.record(65 * MIB, stored);
+        }
+        session.object.key.fence += 1;
+        let published = session.publish(blobs).await.unwrap();
+        assert_eq!(published.leftovers, dies);
+    }
+}
+
+#[tokio::test]
+async fn what_a_holder_published_and_did_not_record_is_not_forgotten() {
+    let store = TestStore::on(Server::VersityGw).await;
+    let blobs = &*store.blobs;
+    let mut session = Session::new();
+    session.stream(blobs, &pattern(1, 1_000), true).await;
+    // A request without a byte ends it, publishes, and dies.
+    let mut writer = session.writer(blobs).await;
+    let stored = writer.close(false).await.unwrap();
+    session.record(1_000, stored);
+    let first = session.publish(blobs).await.unwrap();
+    session.object.key.fence += 1;
+    let second = session.publish(blobs).await.unwrap();
+    assert_ne!(first.key, second.key);
+    assert!(second.leftovers);
+    let left = session.leftovers(Some(second.key.fence));
+    blobs.delete(&[left]).await.unwrap();
+    assert!(!is_there(blobs, first.key, 1_000).await);
+    session.assert_publishes(blobs, &pattern(1, 1_000)).await;
+}

@@ -36,7 +36,7 @@ pub(crate) enum Operation {
     PushImage,
     MoveTag,
     DeleteManifest,
-    DueDeletions,
+    TakeDeletions,
     ExpireBatch,
     ExpireNothing,
     Totals,
@@ -64,7 +64,7 @@ impl Operation {
         Self::PushImage,
         Self::MoveTag,
         Self::DeleteManifest,
-        Self::DueDeletions,
+        Self::TakeDeletions,
         Self::ExpireBatch,
         Self::ExpireNothing,
         Self::Totals,
@@ -92,7 +92,7 @@ impl Operation {
             Self::PushImage => "11 new blobs and their manifest",
             Self::MoveTag => "move a tag",
             Self::DeleteManifest => "delete a manifest",
-            Self::DueDeletions => "500 due deletions",
+            Self::TakeDeletions => "take 500 deletions",
             Self::ExpireBatch => "expire 10,500 sessions",
             Self::ExpireNothing => "expire nothing",
             Self::Totals => "totals",
@@ -101,9 +101,9 @@ impl Operation {
 
     pub(crate) fn rounds(self) -> usize {
         match self {
-            Self::ExpireBatch => 2,
+            Self::ExpireBatch | Self::TakeDeletions => 2,
             Self::Totals => 3,
-            Self::PushImage | Self::DueDeletions | Self::ExpireNothing => 200,
+            Self::PushImage | Self::ExpireNothing => 200,
             Self::ReadByTag
             | Self::ReadPopular
             | Self::ReadByDigest
@@ -175,8 +175,8 @@ impl Operation {
             Self::PushImage => push_image(side, home).await,
             Self::MoveTag => move_tag(side, picked).await,
             Self::DeleteManifest => delete(side, round).await,
-            Self::DueDeletions => {
-                metadata.due_deletions(BATCH).await.unwrap().len() == BATCH as usize
+            Self::TakeDeletions => {
+                metadata.take_deletions(BATCH).await.unwrap().len() == BATCH as usize
             }
             Self::ExpireBatch => metadata.expire_uploads(BATCH).await.unwrap() > u64::from(BATCH),
             Self::ExpireNothing => {

@@ -39,20 +39,7 @@ impl BlobIndex for PostgresMetadata {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Lookup<StoredBlob>, MetadataError> {
-        let find = find::Find {
-            repository,
-            digest,
-            now: self.time.now(),
-            extension: find::Extension {
-                promise: milliseconds(self.lifetimes.blob_link_promise),
-                life: milliseconds(self.lifetimes.blob_link),
-            },
-        };
-        if let Some(replica) = self.replica()
-            && let Some((blob, false)) = replica.hear(look_up(replica.database(), &find).await)
-        {
-            return Ok(Lookup::Found(blob));
-        }
+        let find = self.find(repository, digest);
         for _ in 0..ATTEMPTS {
             let (blob, ends) = match look_up(&self.primary, &find).await? {
                 Lookup::Found(found) => found,
@@ -82,7 +69,14 @@ impl BlobIndex for PostgresMetadata {
         if let Some(blob) = self.locations.recent(repository, digest, above) {
             return Ok(Lookup::Found(blob));
         }
-        let found = self.find_blob(repository, digest).await?;
+        let find = self.find(repository, digest);
+        let found = if let Some(replica) = self.replica()
+            && let Some((blob, false)) = replica.hear(look_up(replica.database(), &find).await)
+        {
+            Lookup::Found(blob)
+        } else {
+            self.find_blob(repository, digest).await?
+        };
         if let Lookup::Found(blob) = &found
             && blob.size > above
         {
@@ -125,6 +119,20 @@ impl BlobIndex for PostgresMetadata {
         let outcome = self.primary.write(Effect::of_change(change), &delete).await;
         self.locations.forget(repository, digest);
         outcome
+    }
+}
+
+impl PostgresMetadata {
+    fn find<'a>(&self, repository: &'a RepositoryName, digest: &'a Digest) -> find::Find<'a> {
+        find::Find {
+            repository,
+            digest,
+            now: self.time.now(),
+            extension: find::Extension {
+                promise: milliseconds(self.lifetimes.blob_link_promise),
+                life: milliseconds(self.lifetimes.blob_link),
+            },
+        }
     }
 }
 

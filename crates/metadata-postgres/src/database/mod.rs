@@ -6,8 +6,10 @@
 //!
 //! A connection that broke is thrown away. Those that lay idle then are suspected of the same fate
 //! and tested once before they are used; so a database that was restarted, or whose place another
-//! took, costs a few requests and no restart of the registry.
+//! took, costs a few requests and no restart of the registry. Whoever gives up in the middle leaves a
+//! connection behind that is not waited for (`lent`).
 
+mod lent;
 mod read;
 mod suspicion;
 mod write;
@@ -15,11 +17,12 @@ mod write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
+use self::lent::{Lent, Returns};
 use self::suspicion::Suspicion;
 pub(crate) use self::write::{Effect, Verdict, Write};
 use crate::connection::{self, Role, Settings};
@@ -30,14 +33,18 @@ use crate::statement::Bound;
 /// What the network may take beside the time that a statement has.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// The same where another can be asked instead; and how long a connection is waited for then.
+const HASTE: Duration = Duration::from_millis(250);
+
 /// An answer is waited for so long where statements have no limit.
 const UNLIMITED: Duration = Duration::from_hours(24);
 
 /// Connections to one server, and what they are used with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Database {
+    role: Role,
     pool: PgPool,
-    suspicion: Arc<Suspicion>,
+    returns: Returns,
     /// How long an answer is waited for. The server gives up earlier; a server that is cut off
     /// cannot.
     answer: Duration,
@@ -66,12 +73,20 @@ impl Database {
                 Box::pin(connection::set_up(connection, role, settings))
             })
             .connect_lazy_with(options);
+        let margin = match role {
+            Role::Primary => MARGIN,
+            Role::Replica => HASTE,
+        };
         Self {
+            role,
             pool,
-            suspicion,
+            returns: Returns {
+                suspicion,
+                tasks: TaskTracker::new(),
+            },
             answer: match settings.statement_timeout {
                 Duration::ZERO => UNLIMITED,
-                limit => limit + MARGIN,
+                limit => limit + margin,
             },
             metrics,
         }
@@ -86,11 +101,24 @@ impl Database {
         self.pool.close().await;
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>, Failure> {
+    async fn connection(&self) -> Result<Lent, Failure> {
         let began = Instant::now();
-        let connection = self.pool.acquire().await;
+        let connection = match self.role {
+            Role::Primary => lend(self.pool.clone(), self.returns.clone()).await,
+            Role::Replica => self.lend_at_once().await,
+        };
         self.metrics.waited(began.elapsed());
         connection.map_err(Failure::Connect)
+    }
+
+    /// Whoever does not wait any longer leaves a connection for who comes later: it goes on being opened.
+    async fn lend_at_once(&self) -> sqlx::Result<Lent> {
+        let lent = lend(self.pool.clone(), self.returns.clone());
+        match timeout(HASTE, self.returns.tasks.spawn(lent)).await {
+            Ok(Ok(lent)) => lent,
+            Ok(Err(_panicked)) => Err(sqlx::Error::WorkerCrashed),
+            Err(_late) => Err(sqlx::Error::PoolTimedOut),
+        }
     }
 
     /// Runs one statement.
@@ -131,11 +159,14 @@ impl Database {
     }
 
     /// Gives a connection back after what was done on it, or away if it broke.
-    fn give_back(&self, mut connection: PoolConnection<Postgres>, failure: Option<&Failure>) {
+    fn give_back(connection: Lent, failure: Option<&Failure>) {
         let faults = [Fault::Broken, Fault::ReadOnly];
         if failure.is_some_and(|failure| faults.contains(&failure.fault())) {
-            self.suspicion.raise();
-            connection.close_on_drop();
+            connection.throw_away();
         }
     }
+}
+
+async fn lend(pool: PgPool, returns: Returns) -> sqlx::Result<Lent> {
+    Ok(Lent::new(pool.acquire().await?, returns))
 }

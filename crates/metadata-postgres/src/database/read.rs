@@ -5,6 +5,7 @@ use registry_core::waits;
 use sqlx::postgres::PgRow;
 
 use super::Database;
+use crate::connection::Role;
 use crate::error::{Failure, Fault};
 use crate::metrics::Again;
 use crate::statement::Bound;
@@ -21,12 +22,15 @@ impl Database {
         Ok(rows?)
     }
 
-    /// Asks again, once, where the connection broke: a look-up changes nothing.
+    /// Asks again, once, where the connection broke: a look-up changes nothing. Instead of a replica the
+    /// primary can be asked.
     async fn look_up(&self, bound: Bound) -> Result<Vec<PgRow>, Failure> {
         let statement = bound.statement;
         let again = bound.arguments.as_ref().ok().cloned();
         match (self.look_up_once(bound).await, again) {
-            (Err(failure), Some(arguments)) if failure.fault() == Fault::Broken => {
+            (Err(failure), Some(arguments))
+                if failure.fault() == Fault::Broken && self.role == Role::Primary =>
+            {
                 self.metrics.again(Again::Connection);
                 self.look_up_once(Bound {
                     statement,
@@ -41,7 +45,7 @@ impl Database {
     async fn look_up_once(&self, bound: Bound) -> Result<Vec<PgRow>, Failure> {
         let mut connection = self.connection().await?;
         let rows = self.run(&mut connection, bound).await;
-        self.give_back(connection, rows.as_ref().err());
+        Self::give_back(connection, rows.as_ref().err());
         rows
     }
 }

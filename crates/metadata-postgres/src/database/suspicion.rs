@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
-/// Idle connections are trusted this long.
-const TRUST: Duration = Duration::from_secs(1);
+/// Idle connections are trusted this long. The pool lends the one that lay idle longest, so with less each
+/// connection of a registry with little to do would be tested before each use.
+const TRUST: Duration = Duration::from_secs(30);
 /// A sound connection answers a test within this time.
-const TEST: Duration = Duration::from_secs(1);
+pub(super) const TEST: Duration = Duration::from_secs(1);
 
 /// When a connection broke last.
 #[derive(Debug)]

@@ -136,7 +136,7 @@ impl Database {
             self.transact(&mut connection, effect, write, preparation)
                 .await
         };
-        self.give_back(connection, verdict.as_ref().err());
+        Self::give_back(connection, verdict.as_ref().err());
         verdict
     }
 

@@ -36,6 +36,8 @@ pub struct Examination {
     pub may_migrate: bool,
     /// How long a small write takes until it is durable.
     pub commit: Result<Duration, ExamineError>,
+    /// Whether what is durable survives a crash of its machine, too.
+    pub syncs: bool,
     /// Tables of ours that this user may not read and write.
     pub forbidden: Vec<String>,
     /// Most connections that this user can have.
@@ -89,7 +91,8 @@ const LOOK: &str = "SELECT current_setting('server_version'),
             has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
             AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
           )
-    )";
+    ),
+    current_setting('fsync')::boolean";
 
 const MARKS: &str = "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1";
 
@@ -121,6 +124,7 @@ pub async fn examine(url: &str, clock: &dyn Clock) -> Result<Examination, Examin
         marks,
         may_migrate: place.value(&row, 2)?,
         commit,
+        syncs: place.value(&row, 6)?,
         forbidden: forbidden.split_whitespace().map(str::to_owned).collect(),
         connection_limit: place.value(&row, 3)?,
         connections: place.value(&row, 4)?,

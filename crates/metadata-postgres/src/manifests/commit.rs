@@ -27,7 +27,8 @@ use crate::tags;
 /// 1. `written`: the manifest; the same bytes again keep their id and take the new media type.
 /// 2. `contained`: children that are there; and indexes that waited for this very manifest
 ///    (`arrived`) contain it from now on.
-/// 3. `kept`: everything else it names as blobs, held where it is linked.
+/// 3. `kept`: everything else it names as blobs, held where it is linked. What is kept already is left alone: a conflict
+///    would lock it and write it anew.
 /// 4. `released`: links it holds need no lease any more. They are locked in the order of their
 ///    digests, so that two pushes with common layers do not wait for each other in a ring.
 /// 5. `tagged`: tags, in the order of their names for the same reason.
@@ -38,6 +39,8 @@ use crate::tags;
 /// - The manifest comes: the unique key decides; it is overwritten like one that was known. A tag
 ///   comes or moves: the last one wins. But where a guard has judged what was there (`$13` is
 ///   false) only what was seen is overwritten, and the answer tells if that was not all.
+/// - A tag goes, or the known manifest does before it is overwritten: what is written is new. Where a guard has judged what
+///   was there the answer tells: a new tag has version 1, a new manifest another id.
 /// - A blob comes that is named here and was not seen: its reference waits, as if the blob had come
 ///   later. A child likewise. The comments of `manifest_blobs` tell who copes with that.
 pub(super) static COMMIT: Statement = statement!(
@@ -86,7 +89,7 @@ pub(super) static COMMIT: Statement = statement!(
         ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = excluded.media_type,
             artifact_type = excluded.artifact_type, subject_digest = excluded.subject_digest,
             annotations = excluded.annotations, deleted_at = NULL
-            WHERE $13 OR EXISTS (SELECT FROM known)
+            WHERE $13 OR EXISTS (SELECT FROM known WHERE known.id = manifests.id)
         RETURNING id
      ), manifest AS (
         SELECT id FROM written
@@ -110,6 +113,11 @@ pub(super) static COMMIT: Statement = statement!(
         SELECT manifest.id, found.digest, home.id, found.kind, found.linked
         FROM home CROSS JOIN manifest CROSS JOIN found
         WHERE found.child_id IS NULL
+          AND NOT EXISTS (
+            SELECT FROM manifest_blobs AS held
+            WHERE held.manifest_id = manifest.id AND held.digest = found.digest
+              AND (held.linked IS NOT NULL OR found.linked IS NULL)
+          )
         ORDER BY found.digest
         ON CONFLICT (manifest_id, digest) DO UPDATE SET linked = excluded.linked
             WHERE manifest_blobs.linked IS NULL AND excluded.linked IS NOT NULL
@@ -133,7 +141,7 @@ pub(super) static COMMIT: Statement = statement!(
         ORDER BY tag.name COLLATE \"C\"
         ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, version = tags.version + 1
             WHERE $13 OR tags.manifest_id = (SELECT named.manifest_id FROM named WHERE named.name = tags.name)
-        RETURNING name
+        RETURNING name, version
      )
      SELECT
         EXISTS (SELECT FROM known WHERE deleted_at IS NULL),
@@ -142,8 +150,12 @@ pub(super) static COMMIT: Statement = statement!(
         ARRAY (SELECT digest FROM problem WHERE stored IS NULL ORDER BY position),
         (SELECT digest FROM problem WHERE stored IS NOT NULL ORDER BY position LIMIT 1),
         (SELECT stored FROM problem WHERE stored IS NOT NULL ORDER BY position LIMIT 1),
-        EXISTS (SELECT FROM manifest),
-        (SELECT count(*) FROM tagged)
+        EXISTS (
+            SELECT FROM manifest
+            WHERE $13 OR manifest.id = coalesce((SELECT known.id FROM known), manifest.id)
+        ),
+        (SELECT count(*) FROM tagged),
+        $13 OR (SELECT count(*) FROM tagged WHERE version > 1) = (SELECT count(*) FROM named)
      FROM home"
 );
 
@@ -241,7 +253,9 @@ impl Commit {
             existing,
             missing: digests(row, 3)?,
             mismatch,
-            complete: value::<bool>(row, 6)? && tagged == self.manifest.tags.len(),
+            complete: value::<bool>(row, 6)?
+                && tagged == self.manifest.tags.len()
+                && value::<bool>(row, 8)?,
         })
     }
 }

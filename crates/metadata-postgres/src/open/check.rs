@@ -65,7 +65,9 @@ async fn check(
         known,
         "the schema of the metadata database is being migrated"
     );
-    migrate(migrations.unwrap_or(address)).await?;
+    let home = schema::home(connection).await;
+    let home = home.map_err(|cause| explain(address, cause))?;
+    migrate(migrations.unwrap_or(address), &home).await?;
     match examine(address, connection).await? {
         state if state.is_current() => Ok(()),
         _ => Err(OpenError::OtherDatabase { database }),
@@ -178,8 +180,21 @@ async fn detect(address: &Address) -> Result<Pooling, OpenError> {
     Ok(pooling)
 }
 
-/// Brings the schema up to date.
-pub(super) async fn migrate(address: &Address) -> Result<(), OpenError> {
+/// Brings the schema up to date, and returns what it was before.
+pub(super) async fn migrate_from(address: &Address) -> Result<SchemaState, OpenError> {
+    let mut connection = connect(address).await?;
+    let state = examine(address, &mut connection).await;
+    let home = schema::home(&mut connection).await;
+    close(connection).await;
+    let state = state?;
+    if !state.is_current() {
+        migrate(address, &home.map_err(|cause| explain(address, cause))?).await?;
+    }
+    Ok(state)
+}
+
+/// Brings the tables in the schema `home` up to date.
+async fn migrate(address: &Address, home: &str) -> Result<(), OpenError> {
     // What a step locks, it locks for a session.
     if detect(address).await? == Pooling::Transactions {
         return Err(OpenError::PoolerForMigrations {
@@ -187,8 +202,25 @@ pub(super) async fn migrate(address: &Address) -> Result<(), OpenError> {
         });
     }
     let mut connection = connect(address).await?;
-    let migrated = schema::migrate(&mut connection).await;
+    let migrated = migrate_on(&mut connection, address, home).await;
     close(connection).await;
+    migrated
+}
+
+async fn migrate_on(
+    connection: &mut PgConnection,
+    address: &Address,
+    home: &str,
+) -> Result<(), OpenError> {
+    let failed = |cause| explain(address, cause);
+    schema::prepare(connection, home).await.map_err(failed)?;
+    // It may lead elsewhere than the URL that was examined.
+    if schema::inspect(connection).await.map_err(failed)? == Origin::Foreign {
+        return Err(OpenError::Foreign {
+            database: address.to_string(),
+        });
+    }
+    let migrated = schema::migrate(connection).await;
     migrated.map_err(|cause| match cause {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)
             if error::code(&cause).is_some_and(|code| code == "42501") =>

@@ -27,8 +27,8 @@ pub use self::error::OpenError;
 
 const MIB: usize = 1024 * 1024;
 
-/// A replica that is not there costs a look-up no more than this.
-const REPLICA: Duration = Duration::from_millis(250);
+/// A replica has so long for a look-up, which takes it a millisecond; then the primary is asked.
+const REPLICA: Duration = Duration::from_millis(500);
 
 /// What a database is opened with.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub struct OpenOptions {
     /// The same database for migrations, past a connection pooler or as a user who may change the
     /// schema; `None` is `url`.
     pub migrations_url: Option<String>,
-    /// A server that follows the database, for look-ups by digest.
+    /// A server that follows the database, for look-ups by digest that promise nothing.
     pub replica_url: Option<String>,
     /// Whether an older schema is brought up to date; else it is refused.
     pub migrate: bool,
@@ -55,8 +55,6 @@ pub struct OpenOptions {
     pub acquire_timeout: Duration,
     /// How long a statement may take.
     pub statement_timeout: Duration,
-    /// How much of that it may wait for others who write.
-    pub lock_timeout: Duration,
     /// Whether it is written to although its settings forbid that, as those of a registry do that is being moved: for
     /// the mover alone.
     pub writes_always: bool,
@@ -80,7 +78,6 @@ impl OpenOptions {
             connections: 20,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
-            lock_timeout: Duration::from_secs(10),
             writes_always: false,
             cache_bytes: 64 * MIB,
             location_lifetime: Duration::from_secs(10),
@@ -92,7 +89,6 @@ impl OpenOptions {
             connections: self.connections,
             acquire_timeout: self.acquire_timeout,
             statement_timeout: self.statement_timeout,
-            lock_timeout: self.lock_timeout,
             writes: if self.writes_always {
                 Writes::Always
             } else {
@@ -152,7 +148,7 @@ impl PostgresMetadata {
         );
         let replica = replica.map(|address| {
             let settings = Settings {
-                acquire_timeout: REPLICA.min(settings.acquire_timeout),
+                statement_timeout: REPLICA,
                 ..settings
             };
             Database::new(address.options, Role::Replica, settings, metrics)
@@ -160,10 +156,14 @@ impl PostgresMetadata {
         let pools = [Some(&primary), replica.as_ref()];
         let pools = pools.into_iter().flatten().map(Database::pool).collect();
         Gauges::register(&options.metrics, pools)?;
+        let replica = match replica {
+            Some(replica) => Some(Box::pin(Replica::follow(primary.clone(), replica)).await),
+            None => None,
+        };
         let lookups = CacheLookups::register(&options.metrics)?;
         Ok(Self {
             primary,
-            replica: replica.map(Replica::new),
+            replica,
             payloads: Payloads::new(options.cache_bytes, lookups.of("payload")),
             locations: Locations::new(options.location_lifetime, lookups.of("location")),
             time: Time::new(options.clock),
@@ -178,12 +178,7 @@ impl PostgresMetadata {
 
     /// Creates or upgrades the schema of a database, and returns what it was before.
     pub async fn migrate(url: &str) -> Result<SchemaState, OpenError> {
-        let address = parse(url)?;
-        let state = check::state(&address).await?;
-        if !state.is_current() {
-            check::migrate(&address).await?;
-        }
-        Ok(state)
+        check::migrate_from(&parse(url)?).await
     }
 }
 

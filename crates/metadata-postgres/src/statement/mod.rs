@@ -2,7 +2,8 @@
 //!
 //! Every statement of the crate is a [`Statement`] in the file of its noun and listed there in
 //! `STATEMENTS`; [`all`] gathers them, for the metrics and for the test that explains each plan.
-//! SQL is written nowhere else, and never put together at run time. A connection prepares a
+//! What requests run is written nowhere else, and never put together at run time; what connections are set up with, and
+//! databases examined and migrated, stands where that is done. A connection prepares a
 //! statement when it first runs it, and keeps it.
 //!
 //! A write is one statement, whatever it changes: its parts stand in WITH. They all see the
@@ -18,7 +19,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
 use crate::{
-    blobs, catalog, installation, inventory, manifests, probe, referrers, repositories,
+    blobs, catalog, installation, inventory, manifests, probe, referrers, replica, repositories,
     storage_deletions, tags, totals, uploads,
 };
 
@@ -62,6 +63,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         manifests::STATEMENTS,
         probe::STATEMENTS,
         referrers::STATEMENTS,
+        replica::STATEMENTS,
         repositories::STATEMENTS,
         storage_deletions::STATEMENTS,
         tags::STATEMENTS,

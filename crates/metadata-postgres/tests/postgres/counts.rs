@@ -99,8 +99,8 @@ async fn a_read_is_one_query() {
         );
         assert_runs!(
             database,
-            metadata.due_deletions(10),
-            ["storage_deletion_due"]
+            metadata.take_deletions(10),
+            ["storage_deletion_take"]
         );
         assert_runs!(database, metadata.probe(), ["probe"]);
     }

@@ -10,6 +10,7 @@ mod pooler;
 mod races;
 mod replica;
 mod rows;
+mod silence;
 mod tls;
 
 use std::str::FromStr as _;

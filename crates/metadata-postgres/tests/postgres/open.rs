@@ -1,5 +1,7 @@
 //! What is opened, what is refused, and with which words.
 
+use std::time::{Duration, Instant};
+
 use berth_test_servers::Postgres;
 use futures_util::future::join_all;
 use metadata_postgres::{OpenError, OpenOptions, PostgresMetadata};
@@ -7,8 +9,16 @@ use registry_core::change::Guard;
 use registry_core::ports::{ManifestStore as _, MetadataError, TagIndex as _};
 use registry_core::testing::metadata::{change, name, push, resolve, tagged};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use tokio::time::sleep;
 
 use super::Database;
+
+/// What the first start does first.
+const VERSIONS: &str = "CREATE TABLE _sqlx_migrations (
+    version bigint PRIMARY KEY, description text NOT NULL,
+    installed_on timestamptz NOT NULL DEFAULT now(),
+    success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL
+)";
 
 /// The sentence an operator reads.
 async fn refusal(database: &Database) -> OpenError {
@@ -114,15 +124,7 @@ async fn an_applied_step_that_was_changed_is_refused() {
 #[tokio::test]
 async fn what_a_cut_off_first_start_left_is_completed() {
     let database = Database::new().await;
-    database
-        .execute(
-            "CREATE TABLE _sqlx_migrations (
-                version bigint PRIMARY KEY, description text NOT NULL,
-                installed_on timestamptz NOT NULL DEFAULT now(),
-                success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL
-             )",
-        )
-        .await;
+    database.execute(VERSIONS).await;
     let metadata = database.open().await.unwrap();
     push(&metadata, tagged("a/b", "{}", &["v1"])).await;
 }
@@ -169,6 +171,76 @@ async fn migrations_may_have_a_url_of_their_own() {
         matches!(error, OpenError::OtherDatabase { .. }),
         "{error:?}"
     );
+}
+
+/// A schema with the name of the user comes before `public`, where the tables are: new ones there would hide them.
+#[tokio::test]
+async fn what_is_newer_is_created_beside_what_is_there() {
+    let database = Database::migrated().await;
+    // As a release would find it that has one step more, which will not work, because it was done.
+    database
+        .execute("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
+        .await;
+    database.execute("CREATE SCHEMA postgres").await;
+    let failed = refusal(&database).await;
+    assert!(matches!(failed, OpenError::Migration { .. }), "{failed:?}");
+    let mut connection = database.connect().await;
+    let ours = "SELECT count(*) FROM pg_class WHERE relnamespace = 'postgres'::regnamespace";
+    let row = connection.fetch_one(ours).await.unwrap();
+    assert_eq!(row.get::<i64, _>(0), 0, "the step went there");
+}
+
+/// Nor does the user for migrations decide where they go.
+#[tokio::test]
+async fn tables_are_created_where_they_are_looked_for() {
+    let database = Database::new().await;
+    database
+        .execute("CREATE ROLE migrator SUPERUSER LOGIN; CREATE SCHEMA migrator")
+        .await;
+    let options = OpenOptions {
+        migrations_url: Some(database.url.replace("//postgres@", "//migrator@")),
+        ..database.options()
+    };
+    let metadata = PostgresMetadata::open(options).await.unwrap();
+    push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+}
+
+/// A URL for migrations that leads to the database of another program changes nothing there.
+#[tokio::test]
+async fn another_program_is_left_alone_by_migrations() {
+    let (database, other) = (Database::new().await, Database::new().await);
+    other.execute("CREATE TABLE notes (note text)").await;
+    let options = OpenOptions {
+        migrations_url: Some(other.url.clone()),
+        ..database.options()
+    };
+    let error = PostgresMetadata::open(options).await.unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+}
+
+/// While a backup holds a table, a step does not make all others wait behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_does_not_queue_for_a_lock() {
+    let database = Database::new().await;
+    database.execute(VERSIONS).await;
+    let mut holder = database.connect().await;
+    let hold = "BEGIN; LOCK TABLE _sqlx_migrations IN SHARE MODE";
+    holder.execute(hold).await.unwrap();
+    let waits = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut observer = database.connect().await;
+        for expected in [1, 0, 1] {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while observer.fetch_one(waiting).await.unwrap().get::<i64, _>(0) != expected {
+                assert!(Instant::now() < deadline, "not {expected}");
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        holder.execute("ROLLBACK").await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(database.open(), waits);
+    push(&opened.unwrap(), tagged("a/b", "{}", &["v1"])).await;
 }
 
 #[tokio::test]
@@ -268,4 +340,28 @@ async fn settings_of_the_database_do_not_matter() {
     let metadata = database.open().await.unwrap();
     let digest = push(&metadata, tagged("a/b", "{}", &["v1"])).await;
     assert_eq!(resolve(&metadata, "a/b", "v1").await, Some(digest));
+}
+
+/// But who wants more of the database than that an acknowledged write is on its disk gets it.
+#[tokio::test]
+async fn what_is_acknowledged_is_on_a_disk() {
+    for (set, expected) in [
+        ("off", "on"),
+        ("on", "on"),
+        ("remote_write", "remote_write"),
+    ] {
+        let database = Database::migrated().await;
+        let name = database.url.rsplit('/').next().unwrap();
+        let setting = format!("ALTER DATABASE {name} SET synchronous_commit = {set}");
+        database.execute(&setting).await;
+        // What a connection of the engine goes by shows in what it writes: a default asks its settings.
+        let show =
+            "ALTER TABLE repositories ADD shown text DEFAULT current_setting('synchronous_commit')";
+        database.execute(show).await;
+        let metadata = database.open().await.unwrap();
+        push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+        let mut connection = database.connect().await;
+        let row = connection.fetch_one("SELECT shown FROM repositories").await;
+        assert_eq!(row.unwrap().get::<String, _>(0), expected);
+    }
 }

@@ -260,3 +260,29 @@ async fn soft_deleted_rows_are_invisible() {
     let tags = metadata.list_tags(&name("a/b"), None, 10).await.unwrap();
     assert_eq!(tags, Some(Vec::new()));
 }
+
+/// What is pushed again is not written again, nor locked, which is a write to the database.
+#[tokio::test]
+async fn a_known_manifest_leaves_its_references_alone() {
+    let database = Database::migrated().await;
+    let metadata = database.open().await.unwrap();
+    let layers = [&b"one"[..], b"two", b"absent"];
+    for layer in &layers[..2] {
+        push_blob(&metadata, "a/b", layer).await;
+    }
+    let image = || NewManifest {
+        missing_references: MissingReferences::Accept,
+        ..referring(
+            "a/b",
+            "image",
+            layers.map(|layer| reference(layer, BlobKind::Layer)).into(),
+        )
+    };
+    push(&metadata, image()).await;
+    let mut connection = database.connect().await;
+    let rows = "SELECT ctid::text || ' ' || xmax::text FROM manifest_blobs ORDER BY digest";
+    let before: Vec<String> = column(&mut connection, rows).await;
+    assert_eq!(before.len(), 3);
+    push(&metadata, image()).await;
+    assert_eq!(column::<String>(&mut connection, rows).await, before);
+}

@@ -6,15 +6,21 @@ use crate::error::RegistryError;
 use crate::registry::Registry;
 
 pub(super) async fn step(registry: &Registry) -> Result<Step, RegistryError> {
-    let due = registry.metadata.due_deletions(BATCH).await?;
+    let due = registry.metadata.take_deletions(BATCH).await?;
     if due.is_empty() {
         return Ok(Step::Done);
     }
     let gone = registry.blobs.delete(&due).await?;
     registry.metadata.forget_deletions(&gone).await?;
     tracing::info!(objects = gone.len(), "sweep storage");
-    // What could not be deleted now waits for the next round.
-    Ok(if gone.len() == BATCH as usize {
+    let left = due.len() - gone.len();
+    if left > 0 {
+        tracing::warn!(
+            objects = left,
+            "objects cannot be deleted now; this is tried again"
+        );
+    }
+    Ok(if due.len() == BATCH as usize {
         Step::More
     } else {
         Step::Done

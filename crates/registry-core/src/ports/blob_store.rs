@@ -208,6 +208,9 @@ pub enum BlobStoreError {
     /// An object the metadata promises is gone or shorter than recorded.
     #[error("blob store lost object {0:?}")]
     Lost(StorageKey),
+    /// It takes no object of that size.
+    #[error("the blob is larger than the storage of this registry takes")]
+    TooLarge,
     /// It is not there to be asked, or asks for a pause; the same may succeed later.
     #[error("blob store unavailable")]
     Unavailable(#[source] io::Error),
@@ -313,6 +316,7 @@ pub trait BlobStore: Send + Sync + fmt::Debug {
     /// Takes it back; nothing that was published is touched.
     async fn take_back(&self, unfinished: &[Unfinished]) -> Result<(), BlobStoreError>;
 
-    /// A cheap check that the store can be written and read, for readiness.
+    /// A cheap check that the store is there and can be read, for readiness; a store that is written where it
+    /// is cheap may try that, too. Whether it can be written is seen when it is opened.
     async fn probe(&self) -> Result<(), BlobStoreError>;
 }

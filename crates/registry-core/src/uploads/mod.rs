@@ -33,7 +33,8 @@ use self::pipeline::{Intake, Pipeline, Record};
 use crate::access::PushAccess;
 use crate::error::RegistryError;
 use crate::ports::{
-    Acquisition, Lease, LeaseHold, LeasedUpload, UploadId, UploadPurpose, UploadState,
+    Acquisition, BlobStoreError, Lease, LeaseHold, LeasedUpload, UploadId, UploadPurpose,
+    UploadState,
 };
 use crate::registry::Registry;
 
@@ -156,7 +157,10 @@ impl Registry {
     ) -> Result<T, RegistryError> {
         match &result {
             Ok(_) => {}
-            Err(RegistryError::BlobTooLarge { .. }) => self.end(access, upload.lease).await,
+            Err(
+                RegistryError::BlobTooLarge { .. }
+                | RegistryError::BlobStore(BlobStoreError::TooLarge),
+            ) => self.end(access, upload.lease).await,
             Err(_) => {
                 if let Err(error) = self.metadata.release_upload(upload.lease).await {
                     tracing::warn!(upload_id = %upload.lease.id, %error, "release upload");

@@ -31,7 +31,8 @@ pub(crate) struct Metadata {
     pub(crate) connection_timeout: Span,
     /// PostgreSQL: how long a statement may take before the server ends it.
     pub(crate) statement_timeout: Span,
-    /// PostgreSQL: a read replica for look-ups by digest. What it does not have yet is asked of the primary.
+    /// PostgreSQL: a streaming replica for manifests by digest and for where blobs lie to which clients are sent. What
+    /// it does not have yet is asked of the primary, and everything while it is more than 10 s behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "PostgresUrl", extend("x-default" = "none: every look-up asks the primary"))]
     pub(crate) replica_url: Option<PostgresUrl>,

@@ -14,7 +14,8 @@ pub(crate) struct Storage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "StorageUrl", extend("x-default" = "file:<data_dir>/storage"))]
     pub(crate) url: Option<StorageUrl>,
-    /// S3: memory for parts of uploads on their way to the bucket, all uploads together. What finds no room waits.
+    /// S3: memory for parts of uploads on their way to the bucket, all uploads together. What finds no room waits. Parts
+    /// grow to a quarter of it, and there are 10,000 of a blob at most: with 64 MiB a blob may have 140 GiB.
     pub(crate) part_buffers: ByteSize,
     /// S3: whether clients fetch blobs from the bucket themselves.
     pub(crate) redirect: Redirect,

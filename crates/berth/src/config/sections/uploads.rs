@@ -21,6 +21,7 @@ pub(crate) struct Uploads {
     /// A client that was told a blob is there has at least this long to push the manifest that names it.
     pub(crate) unreferenced_promise: Span,
     /// What nobody can reach any more stays on disk for this long, so that late readers and writers can end.
+    /// A deletion that fails is tried again after as long.
     pub(crate) deletion_delay: Span,
 }
 

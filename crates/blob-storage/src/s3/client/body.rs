@@ -59,7 +59,8 @@ pub(in crate::s3) fn length(slices: &[Bytes]) -> u64 {
 }
 
 /// The slices as a body. As the SDK cannot look into it, it does not hash it for the signature
-/// either: the bytes were hashed on their way in, and TLS or a checksum guards their way out.
+/// either: the bytes were hashed on their way in, and TLS guards their way out, or a checksum where there
+/// is none.
 pub(super) fn stream(slices: Vec<Bytes>) -> ByteStream {
     if slices.iter().all(Bytes::is_empty) {
         return ByteStream::new(SdkBody::empty());

@@ -77,23 +77,23 @@ pub(super) async fn connect(
     let found = credentials.provide_credentials().await;
     found.map_err(|error| ConnectError::Credentials(error.into()))?;
 
-    // Set here and not in what is shared: the token service is not at this endpoint.
     let configured = Builder::from(&shared).interceptor(metrics);
-    let configured = configured.force_path_style(url.uses_path_style());
-    let at = |endpoint: Option<&String>| {
-        let mut configured = configured.clone();
+    let at = |endpoint: Option<&String>, path_style: bool| {
+        let mut configured = configured.clone().force_path_style(path_style);
+        // Set here and not in what is shared: the token service is not at this endpoint.
         if let Some(endpoint) = endpoint {
             configured = configured.endpoint_url(endpoint);
         }
         Client::from_conf(configured.build())
     };
-    let client = at(url.endpoint.as_ref());
-    let here = base(&client, &url.bucket).await?;
-    let base = match &url.public_endpoint {
-        Some(endpoint) => base(&at(Some(endpoint)), &url.bucket).await?,
-        None => here.clone(),
-    };
-    let endpoint = url.endpoint.clone().or_else(|| elsewhere(&here));
+    let place = url.endpoint.as_ref();
+    // The environment may name a server, too.
+    let named = base(&at(place, true), &url.bucket).await?;
+    let endpoint = elsewhere(place.unwrap_or(&named));
+    let path_style = url.uses_path_style(place.or(endpoint.as_ref()).is_some());
+    let client = at(place, path_style);
+    let seen = at(url.public_endpoint.as_ref().or(place), path_style);
+    let base = base(&seen, &url.bucket).await?;
     let connected = Connected {
         endpoint,
         region,
@@ -154,9 +154,9 @@ fn with_region(loader: ConfigLoader, url: &S3Url) -> ConfigLoader {
     }
 }
 
-/// The server that the environment names in place of that of AWS, if it does.
-fn elsewhere(base: &str) -> Option<String> {
-    let (scheme, rest) = base.split_once("://")?;
+/// The server that a URL leads to, if it is not that of AWS.
+fn elsewhere(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
     let host = rest.split('/').next()?;
     let aws = [".amazonaws.com", ".amazonaws.com.cn"];
     let known = aws.iter().any(|domain| host.ends_with(domain));
@@ -240,6 +240,10 @@ mod tests {
         for (url, endpoint) in [
             ("s3://bucket?region=eu-west-1", None),
             ("s3://bucket?region=cn-north-1&path_style=true", None),
+            (
+                "s3://b?endpoint=https://s3.eu-west-1.amazonaws.com&region=eu-west-1",
+                None,
+            ),
             (
                 "s3://b?endpoint=http://h:9000&region=r",
                 Some("http://h:9000"),

@@ -26,6 +26,7 @@ impl S3Client {
     /// clock of the server is ahead of this one, if the server says what time it is.
     pub(in crate::s3) async fn look(
         &self,
+        prefix: &str,
         clock: Arc<dyn Clock>,
     ) -> (Result<(), S3Error>, Option<i64>) {
         let watch = Watch::new(clock);
@@ -33,6 +34,7 @@ impl S3Client {
             .client
             .list_objects_v2()
             .bucket(&*self.bucket)
+            .prefix(prefix)
             .max_keys(1)
             .customize()
             .interceptor(watch.clone())

@@ -63,7 +63,8 @@ impl S3Client {
     ) -> Result<(Self, Connected), ConnectError> {
         let (client, connected) = connect::connect(url, options, metrics).await?;
         let checksums = match url.checksum {
-            Checksums::Auto => connected.endpoint.is_none(),
+            // Without TLS nothing else guards the bytes on their way.
+            Checksums::Auto => connected.endpoint.as_deref().is_none_or(is_plain),
             Checksums::Required => false,
             Checksums::Supported => true,
         };
@@ -95,6 +96,10 @@ impl S3Client {
     fn encryption_key(&self) -> Option<String> {
         self.encryption.as_ref()?.key().cloned()
     }
+}
+
+fn is_plain(endpoint: &str) -> bool {
+    endpoint.starts_with("http://")
 }
 
 /// The time limit of an attempt to send this many bytes.

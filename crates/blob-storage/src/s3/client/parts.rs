@@ -117,16 +117,20 @@ impl S3Client {
                 .bucket(&*self.bucket)
                 .key(&target.key)
                 .upload_id(&target.id)
-                .set_part_number_marker(marker.take())
+                .set_part_number_marker(marker.clone())
                 .send()
                 .await
                 .map_err(|error| S3Error::new("ListParts", &error))?;
             let listed = |part| listed(part, target.checksums);
             parts.extend(answer.parts().iter().filter_map(listed));
-            marker = answer.next_part_number_marker().map(str::to_owned);
-            if !answer.is_truncated().unwrap_or(false) || marker.is_none() {
+            let next = answer.next_part_number_marker().map(str::to_owned);
+            if !answer.is_truncated().unwrap_or(false) || next.is_none() {
                 return Ok(parts);
             }
+            if next == marker {
+                return Err(S3Error::strange("ListParts", "the same page again"));
+            }
+            marker = next;
         }
     }
 

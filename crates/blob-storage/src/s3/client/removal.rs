@@ -60,10 +60,10 @@ impl S3Client {
             .map_err(unsent)?;
         let absent = |code: Option<&str>| matches!(code, Some("NoSuchKey" | "NotFound"));
         let errors = answer.errors().iter();
-        Ok(errors
-            .filter(|error| !absent(error.code()))
-            .filter_map(|error| error.key().map(str::to_owned))
-            .collect())
+        let errors = errors.filter(|error| !absent(error.code()));
+        let left: Option<Vec<_>> = errors.map(|error| error.key().map(str::to_owned)).collect();
+        // It may be any of them.
+        Ok(left.unwrap_or_else(|| keys.to_vec()))
     }
 
     /// For servers that delete one at a time only.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prometheus::Registry;
-use registry_core::ports::Clock;
+use registry_core::ports::{Clock, StorageKey};
 use thiserror::Error;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -120,9 +120,11 @@ pub async fn examine(url: &S3Url, options: &S3Options) -> Result<S3Examination, 
         connected.map_err(|error| S3StepError::Bucket(unconnected(url, &server, error)))?;
     let server = connected.endpoint.clone().unwrap_or(server);
     let clock = Arc::clone(&options.clock);
+    let keys = Keys::new(&url.prefix);
     let mut examiner = Examiner {
         url,
-        name: format!("{}.{}", Keys::new(&url.prefix).probe(), Uuid::new_v4()),
+        name: format!("{}.{}", keys.probe(), Uuid::new_v4()),
+        name_in_parts: keys.object(StorageKey::of(Uuid::new_v4())),
         presigner: Presigner::new(&connected, options.url_lifetime, Arc::clone(&clock)),
         server: server.clone(),
         connected,
@@ -141,8 +143,10 @@ pub async fn examine(url: &S3Url, options: &S3Options) -> Result<S3Examination, 
 
 struct Examiner<'a> {
     url: &'a S3Url,
-    /// Of the object that is stored; the one in parts has a longer name.
+    /// Of the object that is stored whole.
     name: String,
+    /// Of the one in parts: one that the search for unfinished uploads finds.
+    name_in_parts: String,
     presigner: Option<Presigner>,
     server: String,
     connected: Connected,
@@ -153,8 +157,9 @@ struct Examiner<'a> {
 impl Examiner<'_> {
     async fn run(&mut self, clock: Arc<dyn Clock>) -> Option<i64> {
         let (client, mut ahead) = (self.client.clone(), None);
+        let prefix = Keys::new(&self.url.prefix).objects();
         let found = self.step(S3Action::Find, async {
-            let (looked, seen) = client.look(clock).await;
+            let (looked, seen) = client.look(&prefix, clock).await;
             ahead = seen;
             looked
         });
@@ -163,7 +168,7 @@ impl Examiner<'_> {
         }
         self.whole().await;
         self.in_parts().await;
-        let names = [self.name.clone(), self.name_in_parts()];
+        let names = [self.name.clone(), self.name_in_parts.clone()];
         self.step(S3Action::Delete, async {
             match client.delete(&names).await?.len() {
                 0 => Ok(()),
@@ -206,7 +211,7 @@ impl Examiner<'_> {
 
     async fn in_parts(&mut self) {
         let client = self.client.clone();
-        let create = client.create_upload(self.name_in_parts());
+        let create = client.create_upload(self.name_in_parts.clone());
         let Some(target) = self.step(S3Action::CreateUpload, create).await else {
             return;
         };
@@ -220,7 +225,7 @@ impl Examiner<'_> {
             None => None,
         };
         if completed.is_none() {
-            // The step before has said what is wrong; what is left is taken back by the registry in a day.
+            // The step before has said what is wrong; what is left is found and taken back by the registry in a day.
             let _left = timeout(PATIENCE, client.abort(&target)).await;
         }
     }
@@ -264,10 +269,6 @@ impl Examiner<'_> {
             },
             _ => S3StepError::Bucket(explain(self.url, server, &self.connected.region, error)),
         }
-    }
-
-    fn name_in_parts(&self) -> String {
-        format!("{}.parts", self.name)
     }
 }
 

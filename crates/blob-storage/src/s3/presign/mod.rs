@@ -3,13 +3,14 @@
 //! A URL is signed for a moment that is rounded down to five minutes, so that the same object has the
 //! same URL meanwhile and caches know it again, and is valid for that much longer. It never outlives
 //! the credentials it is signed with: those that end are renewed in time, and if that is not
-//! possible the URL ends with them.
+//! possible the URL ends with them. Nobody but the one who asks waits for others while they are good.
 //!
 //! Signature version 4, in the query: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>.
 //! The SDK makes the same URLs in ten times the time.
 
 mod signer;
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use registry_core::ports::{BlobStoreError, Clock, Timestamp};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::client::Connected;
 use super::error::failed;
@@ -28,6 +30,8 @@ const WINDOW: Duration = Duration::from_mins(5);
 const ENDING: Duration = Duration::from_mins(20);
 /// How often that is tried at most.
 const RENEWAL: Duration = Duration::from_mins(1);
+/// How long an answer may take.
+const SILENCE: Duration = Duration::from_secs(5);
 /// S3 takes no longer.
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
@@ -84,7 +88,7 @@ impl Presigner {
         let current = self.current(now, moment).await?;
         let left = current.ends.map(|ends| between(moment, ends));
         let lifetime = left.map_or(self.lifetime, |left| left.min(self.lifetime));
-        if current.ends.is_some_and(|ends| ends <= now) {
+        if !current.lives(now) {
             return Err(failed(
                 "the credentials have run out, and there are no others",
             ));
@@ -99,23 +103,60 @@ impl Presigner {
         moment: Timestamp,
     ) -> Result<Arc<Current>, BlobStoreError> {
         let usable = |current: &Arc<Current>| current.signer.is_for(moment) && !current.is_due(now);
-        if let Some(current) = self.known().filter(usable) {
-            return Ok(current);
-        }
-        let _turn = self.renewing.lock().await;
         let known = self.known();
         if let Some(current) = known.clone().filter(usable) {
             return Ok(current);
         }
-        let (credentials, fetched) = match known {
-            Some(known) if !known.is_due(now) => (known.credentials.clone(), known.fetched),
-            known => (self.fetch(known.as_deref()).await?, now),
+        let _turn = match (self.renewing.try_lock(), known) {
+            (Ok(turn), _) => turn,
+            // Somebody is asking for others, and these are still good.
+            (Err(_), Some(known)) if known.lives(now) => return self.again(known, moment),
+            (Err(_), _) => self.renewing.lock().await,
         };
-        let current = Current::new(credentials, fetched, &self.place, moment);
-        let current = Arc::new(current.ok_or_else(|| failed("this moment has no date"))?);
+        let known = self.known();
+        if let Some(current) = known.clone().filter(usable) {
+            return Ok(current);
+        }
+        let current = match known {
+            Some(known) if !known.is_due(now) => self.again(known, moment)?,
+            known => self.renewed(known.as_deref(), moment).await?,
+        };
         let mut signer = self.signer.write().unwrap_or_else(PoisonError::into_inner);
         *signer = Some(Arc::clone(&current));
         Ok(current)
+    }
+
+    /// Known credentials, for this day.
+    fn again(
+        &self,
+        known: Arc<Current>,
+        moment: Timestamp,
+    ) -> Result<Arc<Current>, BlobStoreError> {
+        if known.signer.is_for(moment) {
+            return Ok(known);
+        }
+        self.signing(known.credentials.clone(), known.fetched, moment)
+    }
+
+    async fn renewed(
+        &self,
+        known: Option<&Current>,
+        moment: Timestamp,
+    ) -> Result<Arc<Current>, BlobStoreError> {
+        let credentials = self.fetch(known).await?;
+        // It may have taken a while.
+        self.signing(credentials, self.clock.now(), moment)
+    }
+
+    fn signing(
+        &self,
+        credentials: Credentials,
+        fetched: Timestamp,
+        moment: Timestamp,
+    ) -> Result<Arc<Current>, BlobStoreError> {
+        let current = Current::new(credentials, fetched, &self.place, moment);
+        let current = current.ok_or_else(|| failed("this moment has no date"))?;
+        Ok(Arc::new(current))
     }
 
     fn known(&self) -> Option<Arc<Current>> {
@@ -125,14 +166,17 @@ impl Presigner {
 
     /// New credentials, or those that are known while there are no others.
     async fn fetch(&self, known: Option<&Current>) -> Result<Credentials, BlobStoreError> {
-        match (self.credentials.provide_credentials().await, known) {
-            (Ok(credentials), _) => Ok(credentials),
-            (Err(error), Some(known)) => {
-                tracing::warn!(%error, "renew credentials for presigned URLs");
-                Ok(known.credentials.clone())
-            }
-            (Err(error), None) => Err(failed(error)),
-        }
+        let provided = timeout(SILENCE, self.credentials.provide_credentials()).await;
+        let error: Box<dyn Error + Send + Sync> = match provided {
+            Ok(Ok(credentials)) => return Ok(credentials),
+            Ok(Err(error)) => error.into(),
+            Err(silence) => silence.into(),
+        };
+        let Some(known) = known else {
+            return Err(failed(error));
+        };
+        tracing::warn!(error, "renew credentials for presigned URLs");
+        Ok(known.credentials.clone())
     }
 }
 
@@ -149,6 +193,11 @@ impl Current {
             credentials,
             fetched,
         })
+    }
+
+    /// Whether they can be used.
+    fn lives(&self, now: Timestamp) -> bool {
+        self.ends.is_none_or(|ends| ends > now)
     }
 
     /// Whether it is time to ask for other credentials.

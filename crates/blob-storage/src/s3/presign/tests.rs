@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_credential_types::provider::future;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::presigning::PresigningConfig;
+use futures_util::FutureExt;
 use registry_core::testing::TestClock;
 
 use super::*;
@@ -121,6 +122,45 @@ async fn credentials_are_asked_for_before_they_end_and_not_each_time() {
     }
     let requests = requests.load(Ordering::SeqCst);
     assert!((4..=6).contains(&requests), "{requests}");
+}
+
+/// Credentials for an hour, and nothing but silence after the first.
+#[derive(Debug)]
+struct Silent(Hourly);
+
+impl ProvideCredentials for Silent {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        match self.0.requests.load(Ordering::SeqCst) {
+            0 => self.0.provide_credentials(),
+            _ => future::ProvideCredentials::new(std::future::pending()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_others_while_they_are_good() {
+    let clock = Arc::new(TestClock::new());
+    let silent = Silent(Hourly {
+        clock: Arc::clone(&clock),
+        requests: Arc::default(),
+    });
+    let connected = connected(SharedCredentialsProvider::new(silent));
+    let presigner = Presigner::new(&connected, LIFETIME, Arc::clone(&clock) as _).unwrap();
+    presigner.url("k").await.unwrap();
+    clock.advance(Duration::from_mins(45));
+    let begun = tokio::time::Instant::now();
+    let mut asking = Box::pin(presigner.url("k"));
+    assert!(asking.as_mut().now_or_never().is_none());
+    presigner.url("k").now_or_never().unwrap().unwrap();
+    asking.await.unwrap();
+    assert_eq!(begun.elapsed(), SILENCE);
+    // Not before a minute has passed.
+    presigner.url("k").now_or_never().unwrap().unwrap();
+    clock.advance(RENEWAL);
+    assert!(presigner.url("k").now_or_never().is_none());
 }
 
 #[tokio::test]

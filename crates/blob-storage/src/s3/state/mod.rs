@@ -34,7 +34,8 @@ pub(super) struct State {
     /// The fence of the last holder that recorded anything; 0 before the first.
     pub(super) fence: u64,
     /// Whether holders may have left objects that are no part of this: some did not come to record
-    /// theirs, or what they recorded was replaced.
+    /// theirs, or what they recorded was replaced. Recorded by whoever is not done yet, too: it may
+    /// die before it records what it stores next.
     pub(super) superseded: bool,
     /// The upload in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! `s3://BUCKET/PREFIX?…`: a bucket and how to talk to its server, as an operator writes it.
 //!
-//! No secret has a place here: credentials come from the standard chain of AWS or from the
-//! configuration. `Display` writes what `FromStr` reads.
+//! No secret has a place here: credentials come from the standard chain of AWS. `Display` writes what
+//! `FromStr` reads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -177,9 +177,10 @@ impl S3Url {
         Ok(())
     }
 
-    /// Whether the bucket stands in the path.
-    pub(crate) fn uses_path_style(&self) -> bool {
-        self.path_style.unwrap_or(self.endpoint.is_some())
+    /// Whether the bucket stands in the path; `named` tells whether a server is named, here or by the
+    /// environment.
+    pub(crate) fn uses_path_style(&self, named: bool) -> bool {
+        self.path_style.unwrap_or(named)
     }
 
     fn parameters(&self) -> Vec<(Parameter, String)> {

@@ -30,6 +30,22 @@ fn what_means_the_same_is_written_one_way() {
         ("s3://b?uniform_parts=false&", "s3://b"),
         ("s3://b?endpoint=http://h/", "s3://b?endpoint=http://h"),
         (
+            "s3://b?endpoint=http://H.Example:80/",
+            "s3://b?endpoint=http://h.example",
+        ),
+        (
+            "s3://b?public_endpoint=https://h:443",
+            "s3://b?public_endpoint=https://h",
+        ),
+        (
+            "s3://b?endpoint=http://[::1]:443",
+            "s3://b?endpoint=http://[::1]:443",
+        ),
+        (
+            "s3://b?endpoint=http://[::80]",
+            "s3://b?endpoint=http://[::80]",
+        ),
+        (
             "s3://b?region=x&endpoint=http%3A%2F%2Fh",
             "s3://b?endpoint=http://h&region=x",
         ),
@@ -42,12 +58,15 @@ fn what_means_the_same_is_written_one_way() {
 #[test]
 fn other_servers_have_the_bucket_in_the_path_unless_told_otherwise() {
     for (text, path_style) in [
-        ("s3://b", false),
-        ("s3://b?path_style=true", true),
-        ("s3://b?endpoint=http://h", true),
-        ("s3://b?endpoint=http://h&path_style=false", false),
+        ("s3://b", None),
+        ("s3://b?path_style=true", Some(true)),
+        ("s3://b?endpoint=http://h", None),
+        ("s3://b?endpoint=http://h&path_style=false", Some(false)),
     ] {
-        assert_eq!(text.parse::<S3Url>().unwrap().uses_path_style(), path_style);
+        let url: S3Url = text.parse().unwrap();
+        for named in [true, false] {
+            assert_eq!(url.uses_path_style(named), path_style.unwrap_or(named));
+        }
     }
 }
 
@@ -68,6 +87,8 @@ fn everything_else_is_refused_with_what_to_write() {
         ("s3://b?endpoint=http://", "http://"),
         ("s3://b?endpoint=http://h/path", "http://"),
         ("s3://b?endpoint=http://k:s@h", "AWS_ACCESS_KEY_ID"),
+        ("s3://b?endpoint=k:s@h:9000", "AWS_ACCESS_KEY_ID"),
+        ("s3://b?endpoint=http://:80", "http://"),
         ("s3://b?path_style=yes", "`true` or `false`"),
         ("s3://b?region=", "empty"),
         ("s3://b?checksum=md5", "auto"),

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use registry_core::ports::{BlobStoreError, BlobWriter, Flush, StorageKey, Stored, UploadObject};
 
 use super::bucket::Bucket;
-use super::budget::{PartRoom, UploadBudget};
+use super::budget::{PartRoom, STEP, UploadBudget};
 use super::client::length;
 use super::compact::Compaction;
 use super::error::failed;
@@ -82,6 +82,9 @@ impl S3Writer {
             Some(upload) if bucket.sizes.uniform() => bucket.sizes.fixed(upload.part_size),
             _ => bucket.sizes.plan(whole).at_least(state.loose()),
         };
+        if upload.is_none() && !whole.is_none_or(|whole| plan.takes(whole)) {
+            return Err(BlobStoreError::TooLarge);
+        }
         let compaction = upload.clone().filter(|upload| upload.closed);
         let compaction = compaction.map(|upload| Compaction::new(upload, plan));
         let (number, begins) = match (&compaction, &upload) {
@@ -118,10 +121,10 @@ impl S3Writer {
         for mut bytes in batch {
             while !bytes.is_empty() {
                 if self.is_full() {
-                    self.reserve().await?;
+                    self.reserve(0).await?;
                     self.send()?;
                 }
-                let free = self.make_room().await?;
+                let free = self.make_room(bytes.len() as u64).await?;
                 let some = usize::try_from(free).unwrap_or(usize::MAX).min(bytes.len());
                 self.push(bytes.split_to(some));
             }
@@ -140,9 +143,9 @@ impl S3Writer {
         self.part.slices.push(bytes);
     }
 
-    /// Makes sure that a byte can be taken; returns how many can.
-    async fn make_room(&mut self) -> Result<u64, BlobStoreError> {
-        self.reserve().await?;
+    /// Makes sure that a byte can be taken, and these if they fit; returns how many can.
+    async fn make_room(&mut self, bytes: u64) -> Result<u64, BlobStoreError> {
+        self.reserve(bytes).await?;
         if let Some(compaction) = self.compaction.take() {
             self.compact(compaction).await?;
         }
@@ -154,16 +157,22 @@ impl S3Writer {
         }
     }
 
-    /// Takes room for the whole part, or for all that will come if that is less.
-    async fn reserve(&mut self) -> Result<(), BlobStoreError> {
-        if self.part.room.is_some() {
+    /// Takes room for these bytes and the next few. All in all it is for the whole part, or for all that will
+    /// come if that is less.
+    async fn reserve(&mut self, bytes: u64) -> Result<(), BlobStoreError> {
+        let there = self.filled() + self.compaction.as_ref().map_or(0, Compaction::rest);
+        let wanted = (there + bytes).next_multiple_of(STEP);
+        if let Some(room) = &mut self.part.room {
+            if room.bytes() < there + bytes {
+                room.grow(wanted).await;
+            }
             return Ok(());
         }
         self.uploads.check()?;
-        let there = self.filled() + self.compaction.as_ref().map_or(0, Compaction::rest);
         let size = self.plan.size(self.part.number);
         let all = self.expected.map_or(u64::MAX, |expected| there + expected);
-        self.part.room = Some(self.rooms.reserve(all.min(size).max(there)).await?);
+        let most = all.min(size).max(there);
+        self.part.room = Some(self.rooms.begin(wanted, most).await?);
         Ok(())
     }
 
@@ -184,7 +193,7 @@ impl S3Writer {
         let (number, size) = (self.part.number, self.filled());
         let ends = self.part.begins + size;
         if number > MOST_PARTS || ends > LARGEST_OBJECT {
-            return Err(failed("the object has more parts or bytes than S3 takes"));
+            return Err(BlobStoreError::TooLarge);
         }
         let part = std::mem::replace(&mut self.part, Filling::new(number + 1, ends));
         let room = part.room.ok_or_else(|| failed("a part without room"))?;
@@ -260,7 +269,9 @@ impl BlobWriter for S3Writer {
             self.failed = true;
             return Box::pin(std::future::ready(Err(error)));
         }
-        let (uploads, end, draft) = (Arc::clone(&self.uploads), self.part.number, self.draft());
+        let (uploads, end, mut draft) = (Arc::clone(&self.uploads), self.part.number, self.draft());
+        // What this holder stores from here on is not recorded before it records something again.
+        draft.state.superseded = true;
         Box::pin(async move { uploads.collect(end, draft).await })
     }
 
@@ -268,8 +279,11 @@ impl BlobWriter for S3Writer {
         self.check()?;
         self.failed = true;
         self.settle(more).await?;
-        let stored = self.uploads.collect(self.part.number, self.draft()).await?;
+        let mut draft = self.draft();
         let whole = self.state.whole().filter(|_| !self.uploads.begun());
+        // Then this holder stores an object when it publishes, and records nothing any more.
+        draft.state.superseded |= !more && !self.uploads.begun() && whole.is_none();
+        let stored = self.uploads.collect(self.part.number, draft).await?;
         Ok(Stored {
             in_place: whole.is_some_and(|piece| piece.name == PieceName::Object),
             ..stored

@@ -2,10 +2,10 @@
 
 use futures_util::future::{join, join_all, join3};
 use oci_types::Reference;
-use registry_core::change::Guard;
+use registry_core::change::{Guard, Refusal};
 use registry_core::ports::{
-    BlobDeletion, BlobIndex as _, BlobKind, Lookup, ManifestCommit, ManifestDeletion,
-    ManifestStore as _, NewManifest, TagDeletion, TagIndex as _,
+    BlobDeletion, BlobIndex as _, BlobKind, ExistingManifest, Lookup, ManifestCommit,
+    ManifestDeletion, ManifestStore as _, NewManifest, TagDeletion, TagIndex as _,
 };
 use registry_core::testing::metadata::{
     change, digest_of, manifest, name, push, push_blob, read, reference, referring, resolve, tag,
@@ -270,5 +270,35 @@ async fn what_one_process_writes_the_other_reads() {
             .await;
         assert_eq!(deleted.unwrap(), ManifestDeletion::Deleted);
         assert_eq!(resolve(other, "a/b", "v1").await, None);
+    }
+}
+
+/// A guard that saw a manifest is not asked for nothing: one whose deletion was acknowledged does not come back by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_manifest_is_not_replaced() {
+    let pods = Pods::new().await;
+    let (one, other) = (&pods.one, &pods.other);
+    for round in 0..150 {
+        let payload = format!("payload {round}");
+        let digest = push(one, manifest("a/b", &payload)).await;
+        let there = Guard::new(|existing: &ExistingManifest| match existing.digest {
+            Some(_) => Ok(()),
+            None => Err(Refusal::PreconditionFailed { current: None }),
+        });
+        let (change, repository) = (change(), name("a/b"));
+        // Another media type, so that it is written anew.
+        let next = NewManifest {
+            media_type: "application/x".parse().unwrap(),
+            ..manifest("a/b", &payload)
+        };
+        let (replaced, deleted) = join(
+            one.commit_manifest(&change, there, next),
+            other.delete_manifest(&change, Guard::open(), &repository, &digest),
+        )
+        .await;
+        assert_eq!(deleted.unwrap(), ManifestDeletion::Deleted);
+        drop(replaced.unwrap());
+        let whole = read(one, "a/b", Reference::Digest(digest)).await;
+        assert_eq!(whole, Lookup::Absent, "round {round}");
     }
 }

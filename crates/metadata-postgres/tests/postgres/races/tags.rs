@@ -154,3 +154,33 @@ async fn a_guarded_deletion_meets_pushes() {
     };
     join(pushers, deleter).await;
 }
+
+/// A guard that saw a tag is not asked for nothing: a tag whose deletion was acknowledged does not come back by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_tag_is_not_replaced() {
+    let pods = Pods::new().await;
+    let (one, other) = (&pods.one, &pods.other);
+    for round in 0..100 {
+        let text = format!("v{round}");
+        let before = push(one, tagged("a/b", &format!("{round}"), &[text.as_str()])).await;
+        let wanted = tag(&text);
+        let unchanged =
+            Guard::new(
+                move |existing: &ExistingManifest| match existing.target(&wanted) {
+                    current if current == Some(before) => Ok(()),
+                    current => Err(Refusal::PreconditionFailed { current }),
+                },
+            );
+        let (change, repository, gone) = (change(), name("a/b"), tag(&text));
+        let next = tagged("a/b", &format!("{round} next"), &[text.as_str()]);
+        let (replaced, deleted) = join(
+            one.commit_manifest(&change, unchanged, next),
+            other.delete_tag(&change, Guard::open(), &repository, &gone),
+        )
+        .await;
+        assert_eq!(deleted.unwrap(), TagDeletion::Deleted);
+        // Replaced before it was deleted, or not at all.
+        drop(replaced.unwrap());
+        assert_eq!(resolve(one, "a/b", &text).await, None, "round {round}");
+    }
+}

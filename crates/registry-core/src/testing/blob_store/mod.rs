@@ -147,6 +147,12 @@ impl Session {
         let mut rest = bytes.clone();
         while !rest.is_empty() {
             let until = usize::try_from(writer.flush_at()).unwrap() - committed;
+            if until == 0 {
+                let stored = writer.flush().await.unwrap();
+                self.absorb(committed, stored);
+                assert!(writer.flush_at() > committed as u64, "nothing is flushed");
+                continue;
+            }
             let batch = rest.split_to(rest.len().min(until).min(1_000_000));
             committed += batch.len();
             writer.write(pieces(&batch)).await.unwrap();

@@ -235,7 +235,7 @@ pub async fn resolve(metadata: &dyn Metadata, repository: &str, tag: &str) -> Op
 
 /// Sessions whose tombstones are due, as keys of their only objects.
 pub async fn due(metadata: &dyn Metadata) -> Vec<StorageKey> {
-    let due = metadata.due_deletions(1_000).await.unwrap();
+    let due = metadata.take_deletions(1_000).await.unwrap();
     due.into_iter()
         .map(|leftovers| StorageKey::of(leftovers.key.session))
         .collect()

@@ -170,6 +170,7 @@ macro_rules! metadata_contract {
             storage_deletions {
                 tombstones_wait_for_their_moment
                 the_oldest_tombstones_come_first
+                a_tombstone_that_was_not_carried_out_comes_again
                 forgotten_tombstones_are_gone
                 a_tombstone_that_asks_for_more_stays
                 a_sound_engine_passes_its_probe

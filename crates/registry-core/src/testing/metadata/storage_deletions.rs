@@ -39,10 +39,24 @@ pub async fn the_oldest_tombstones_come_first(metadata: &dyn Metadata, clock: &T
         clock.advance(Duration::from_secs(1));
     }
     clock.advance(lifetimes().tombstone_delay);
-    let first = metadata.due_deletions(3).await.unwrap();
+    let first = metadata.take_deletions(3).await.unwrap();
     let first: Vec<StorageKey> = first.into_iter().map(|leftovers| leftovers.key).collect();
     assert_eq!(first, keys[..3]);
-    assert_eq!(due(metadata).await, keys);
+    assert_eq!(due(metadata).await, keys[3..]);
+}
+
+/// It waits for its next turn, and is not in the way of others meanwhile.
+pub async fn a_tombstone_that_was_not_carried_out_comes_again(
+    metadata: &dyn Metadata,
+    clock: &TestClock,
+) {
+    let stubborn = bury(metadata).await;
+    clock.advance(lifetimes().tombstone_delay);
+    assert_eq!(due(metadata).await, [stubborn]);
+    clock.advance(just_under(lifetimes().tombstone_delay));
+    assert_eq!(due(metadata).await, []);
+    clock.advance(INSTANT);
+    assert_eq!(due(metadata).await, [stubborn]);
 }
 
 /// Forgetting one that is not there is no error.
