@@ -34,7 +34,7 @@ async fn queries(
 /// The queries between two scrapes that requests asked, by name. What runs in the background does so once when a
 /// server has started, perhaps in between.
 fn asked(before: &Metrics, after: &Metrics) -> Vec<(String, f64)> {
-    const BACKGROUND: [&str; 3] = ["storage_deletion_due", "upload_expire", "totals"];
+    const BACKGROUND: [&str; 3] = ["storage_deletion_take", "upload_expire", "totals"];
     let mut grown = after.grown_since(before, QUERIES);
     grown.retain(|(series, _)| !BACKGROUND.iter().any(|name| series.contains(name)));
     grown
