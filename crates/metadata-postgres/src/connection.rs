@@ -49,6 +49,7 @@ pub(crate) enum Role {
 //   be right when they have grown: rows are found by index, one after the other, in the order that
 //   the statement leads from one to the next. These are the plans that the tests read.
 // - A statement of a millisecond is not worth compiling.
+// - What is NULL is left to the server, which may change it while the connection lives.
 const SET_UP: &str = "SELECT set_config(name, value, false), pg_is_in_recovery()
     FROM (VALUES
         ('statement_timeout', $1),
@@ -57,16 +58,10 @@ const SET_UP: &str = "SELECT set_config(name, value, false), pg_is_in_recovery()
         ('tcp_keepalives_idle', '30'),
         ('tcp_keepalives_interval', '10'),
         ('tcp_keepalives_count', '3'),
-        ('client_connection_check_interval', CASE
-            WHEN version() ~ '-linux' THEN '2s'
-            ELSE current_setting('client_connection_check_interval')
-         END),
-        ('synchronous_commit', CASE current_setting('synchronous_commit')
-            WHEN 'off' THEN 'on'
-            ELSE current_setting('synchronous_commit')
-         END),
+        ('client_connection_check_interval', CASE WHEN version() ~ '-linux' THEN '2s' END),
+        ('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' END),
         ('default_transaction_isolation', 'read committed'),
-        ('default_transaction_read_only', coalesce($2, current_setting('default_transaction_read_only'))),
+        ('default_transaction_read_only', $2),
         ('plan_cache_mode', 'force_generic_plan'),
         ('enable_seqscan', 'off'),
         ('enable_hashjoin', 'off'),
@@ -75,7 +70,8 @@ const SET_UP: &str = "SELECT set_config(name, value, false), pg_is_in_recovery()
         ('enable_material', 'off'),
         ('enable_memoize', 'off'),
         ('jit', 'off')
-    ) AS setting (name, value)";
+    ) AS setting (name, value)
+    WHERE value IS NOT NULL";
 
 /// What every connection is opened with. No other parameter goes into the first message: a pooler
 /// between would refuse it.

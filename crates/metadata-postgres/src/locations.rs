@@ -1,6 +1,7 @@
 //! Where blobs lie to which clients are sent, for some seconds: a layer that is fetched in many ranges is looked up
-//! once. What is deleted here is forgotten here; another process may send clients to the bytes for as long as they are
-//! remembered there, which is less than the time for which a URL is good that was given before.
+//! once. What is deleted here is forgotten here. Another process, and a look-up that began before the deletion, may send
+//! clients to the bytes for as long as they are remembered, which is less than the time for which a URL is good that was
+//! given before.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -16,7 +16,7 @@ async fn template() -> &'static str {
     TEMPLATE
         .get_or_init(async || {
             let url = Postgres::shared().await.create_database().await;
-            PostgresMetadata::migrate(&url).await.unwrap();
+            PostgresMetadata::migrate(&url, None).await.unwrap();
             url
         })
         .await

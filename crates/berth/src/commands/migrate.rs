@@ -21,21 +21,20 @@ pub(crate) fn run(sources: &Sources, check: bool) -> Result<(), Failure> {
         if check {
             look(&PostgresMetadata::schema_state(url.as_str()).await?)
         } else {
-            Ok(report(&PostgresMetadata::migrate(url.as_str()).await?))
+            let migrations = effective.configuration().metadata.migrations_url.as_ref();
+            let migrations = migrations.map(PostgresUrl::as_str);
+            Ok(report(
+                &PostgresMetadata::migrate(url.as_str(), migrations).await?,
+            ))
         }
     })?;
     Ok(writeln!(io::stdout(), "{sentence}")?)
 }
 
-/// Where migrations go.
+/// Where the registry looks for its tables.
 fn url(effective: &Effective) -> anyhow::Result<PostgresUrl> {
     match effective.metadata_url() {
-        MetadataUrl::Postgres(url) => Ok(effective
-            .configuration()
-            .metadata
-            .migrations_url
-            .clone()
-            .unwrap_or(url)),
+        MetadataUrl::Postgres(url) => Ok(url),
         MetadataUrl::Sqlite(path) => Err(anyhow!(
             "the metadata is in the SQLite file {}, which `berth serve` brings up to date by itself: there is nothing \
              to do",

@@ -39,7 +39,7 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["migrate", url] => {
-            PostgresMetadata::migrate(url).await.unwrap();
+            PostgresMetadata::migrate(url, None).await.unwrap();
         }
         ["measure", small, small_percent, large, large_percent] => {
             let small = Side::open(small, small_percent.parse().unwrap()).await;

@@ -70,13 +70,13 @@ impl BlobIndex for PostgresMetadata {
             return Ok(Lookup::Found(blob));
         }
         let find = self.find(repository, digest);
-        let found = if let Some(replica) = self.replica()
+        if let Some(replica) = self.replica()
             && let Some((blob, false)) = replica.hear(look_up(replica.database(), &find).await)
         {
-            Lookup::Found(blob)
-        } else {
-            self.find_blob(repository, digest).await?
-        };
+            // Not remembered: it may have been deleted, and forgotten, before the replica knows.
+            return Ok(Lookup::Found(blob));
+        }
+        let found = self.find_blob(repository, digest).await?;
         if let Lookup::Found(blob) = &found
             && blob.size > above
         {

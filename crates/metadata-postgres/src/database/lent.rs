@@ -39,9 +39,14 @@ impl Lent {
         }
     }
 
-    /// It is of no use any more.
-    pub(super) fn throw_away(mut self) {
+    /// It broke, and so may have others.
+    pub(super) fn throw_away(self) {
         self.returns.suspicion.raise();
+        self.close();
+    }
+
+    /// It is of no use any more.
+    pub(super) fn close(mut self) {
         self.connection.close_on_drop();
         self.broke = true;
     }

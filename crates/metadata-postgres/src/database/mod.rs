@@ -160,9 +160,11 @@ impl Database {
 
     /// Gives a connection back after what was done on it, or away if it broke.
     fn give_back(connection: Lent, failure: Option<&Failure>) {
-        let faults = [Fault::Broken, Fault::ReadOnly];
-        if failure.is_some_and(|failure| faults.contains(&failure.fault())) {
-            connection.throw_away();
+        match failure.map(Failure::fault) {
+            Some(Fault::Broken) => connection.throw_away(),
+            // The next one may find that writes are allowed again.
+            Some(Fault::ReadOnly) => connection.close(),
+            _ => {}
         }
     }
 }

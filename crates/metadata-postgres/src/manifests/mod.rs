@@ -33,16 +33,9 @@ impl ManifestStore for PostgresMetadata {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Lookup<ManifestStat>, MetadataError> {
-        let stat = async |database: &Database| {
-            let row = database.row(read::stat(repository, reference)).await?;
-            Ok(read::stat_of(row.as_ref())?)
-        };
-        if let (Reference::Digest(_), Some(replica)) = (reference, self.replica())
-            && let Some(found) = replica.hear(stat(replica.database()).await)
-        {
-            return Ok(Lookup::Found(found));
-        }
-        stat(&self.primary).await
+        // Never the replica: who asks whether a manifest is there need not push it then.
+        let row = self.primary.row(read::stat(repository, reference)).await?;
+        Ok(read::stat_of(row.as_ref())?)
     }
 
     async fn read_manifest(

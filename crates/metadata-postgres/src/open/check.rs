@@ -27,12 +27,12 @@ const LOOK: &str =
 
 const MARKED: &str = "SELECT EXISTS (SELECT FROM installation WHERE moving_to IS NOT NULL OR moved_to IS NOT NULL) AND NOT pg_is_in_recovery()";
 
-/// Makes sure that a database will do and has the newest schema.
+/// Makes sure that a database will do and has the newest schema. Returns what it had before.
 pub(super) async fn bring_up_to_date(
     address: &Address,
     migrations: Option<&Address>,
     wanted: bool,
-) -> Result<(), OpenError> {
+) -> Result<SchemaState, OpenError> {
     let mut connection = connect(address).await?;
     let checked = check(address, migrations, wanted, &mut connection).await;
     close(connection).await;
@@ -44,11 +44,11 @@ async fn check(
     migrations: Option<&Address>,
     wanted: bool,
     connection: &mut PgConnection,
-) -> Result<(), OpenError> {
+) -> Result<SchemaState, OpenError> {
     let state = examine(address, connection).await?;
     detect(address).await?;
     if state.is_current() {
-        return Ok(());
+        return Ok(state);
     }
     let (database, known) = (address.to_string(), state.known);
     if !wanted {
@@ -69,7 +69,7 @@ async fn check(
     let home = home.map_err(|cause| explain(address, cause))?;
     migrate(migrations.unwrap_or(address), &home).await?;
     match examine(address, connection).await? {
-        state if state.is_current() => Ok(()),
+        now if now.is_current() => Ok(state),
         _ => Err(OpenError::OtherDatabase { database }),
     }
 }
@@ -178,19 +178,6 @@ async fn detect(address: &Address) -> Result<Pooling, OpenError> {
         Pooling::Sessions => {}
     }
     Ok(pooling)
-}
-
-/// Brings the schema up to date, and returns what it was before.
-pub(super) async fn migrate_from(address: &Address) -> Result<SchemaState, OpenError> {
-    let mut connection = connect(address).await?;
-    let state = examine(address, &mut connection).await;
-    let home = schema::home(&mut connection).await;
-    close(connection).await;
-    let state = state?;
-    if !state.is_current() {
-        migrate(address, &home.map_err(|cause| explain(address, cause))?).await?;
-    }
-    Ok(state)
 }
 
 /// Brings the tables in the schema `home` up to date.

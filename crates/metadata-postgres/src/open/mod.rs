@@ -176,9 +176,14 @@ impl PostgresMetadata {
         check::state(&parse(url)?).await
     }
 
-    /// Creates or upgrades the schema of a database, and returns what it was before.
-    pub async fn migrate(url: &str) -> Result<SchemaState, OpenError> {
-        check::migrate_from(&parse(url)?).await
+    /// Creates or upgrades the schema where `url` looks for it, by way of `migrations_url` if there is one.
+    /// Returns what it was before.
+    pub async fn migrate(
+        url: &str,
+        migrations_url: Option<&str>,
+    ) -> Result<SchemaState, OpenError> {
+        let migrations = migrations_url.map(parse).transpose()?;
+        check::bring_up_to_date(&parse(url)?, migrations.as_ref(), true).await
     }
 }
 

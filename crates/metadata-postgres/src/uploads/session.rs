@@ -13,6 +13,8 @@ use crate::rows::{
 };
 use crate::statement::{Bound, Statement, after, statement};
 
+// A session that nobody holds yet need not be on the disk when it is answered: whoever takes it waits for that, and for all
+// that was committed before; if it is lost until then, nothing was promised.
 pub(super) static CREATE: Statement = statement!(
     "upload_create",
     "INSERT INTO uploads (
@@ -23,7 +25,11 @@ pub(super) static CREATE: Statement = statement!(
     " END, 0, $7, $8, ",
     after!("$9", "$11"),
     " FROM repositories WHERE path = $1 AND deleted_at IS NULL
-     RETURNING id"
+     RETURNING id, set_config(
+        'synchronous_commit',
+        CASE WHEN $6::bigint = 0 THEN 'off' ELSE current_setting('synchronous_commit') END,
+        true
+     )"
 );
 
 pub(super) static FIND: Statement = statement!(

@@ -43,7 +43,7 @@ impl Database {
         let template = TEMPLATE
             .get_or_init(async || {
                 let url = server.create_database().await;
-                PostgresMetadata::migrate(&url).await.unwrap();
+                PostgresMetadata::migrate(&url, None).await.unwrap();
                 url
             })
             .await;

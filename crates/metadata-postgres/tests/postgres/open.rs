@@ -145,7 +145,9 @@ async fn an_older_database_is_migrated_or_refused() {
 
     let state = PostgresMetadata::schema_state(&database.url).await.unwrap();
     assert_eq!((state.found, state.is_current()), (None, false));
-    let before = PostgresMetadata::migrate(&database.url).await.unwrap();
+    let before = PostgresMetadata::migrate(&database.url, None)
+        .await
+        .unwrap();
     assert_eq!(before, state);
     let state = PostgresMetadata::schema_state(&database.url).await.unwrap();
     assert_eq!((state.found, state.is_current()), (Some(state.known), true));
@@ -193,16 +195,23 @@ async fn what_is_newer_is_created_beside_what_is_there() {
 /// Nor does the user for migrations decide where they go.
 #[tokio::test]
 async fn tables_are_created_where_they_are_looked_for() {
-    let database = Database::new().await;
+    let (database, by_command) = (Database::new().await, Database::new().await);
     database
         .execute("CREATE ROLE migrator SUPERUSER LOGIN; CREATE SCHEMA migrator")
         .await;
-    let options = OpenOptions {
-        migrations_url: Some(database.url.replace("//postgres@", "//migrator@")),
-        ..database.options()
-    };
-    let metadata = PostgresMetadata::open(options).await.unwrap();
-    push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+    by_command.execute("CREATE SCHEMA migrator").await;
+    let as_migrator = |url: &str| url.replace("//postgres@", "//migrator@");
+    let migrations = as_migrator(&by_command.url);
+    let before = PostgresMetadata::migrate(&by_command.url, Some(&migrations)).await;
+    assert_eq!(before.unwrap().found, None);
+    for database in [database, by_command] {
+        let options = OpenOptions {
+            migrations_url: Some(as_migrator(&database.url)),
+            ..database.options()
+        };
+        let metadata = PostgresMetadata::open(options).await.unwrap();
+        push(&metadata, tagged("a/b", "{}", &["v1"])).await;
+    }
 }
 
 /// A URL for migrations that leads to the database of another program changes nothing there.

@@ -55,7 +55,7 @@ async fn nothing_is_migrated_through_it() {
     let pooler = PgBouncer::start(Postgres::shared().await, PoolMode::Transaction).await;
     let direct = Database::new().await;
     let url = pooler.url(name(&direct));
-    let error = PostgresMetadata::migrate(&url).await.unwrap_err();
+    let error = PostgresMetadata::migrate(&url, None).await.unwrap_err();
     assert!(matches!(error, OpenError::Pooler { .. }), "{error:?}");
     let state = PostgresMetadata::schema_state(&direct.url).await.unwrap();
     assert_eq!(state.found, None);
