@@ -31,7 +31,7 @@ pub(super) async fn publish(
     let loose = state.loose();
     let _room = match loose {
         0 => None,
-        loose => Some(bucket.budget.publish(loose).await),
+        loose => Some(bucket.budget.publish(loose).await?),
     };
     let upload = state.upload.take();
     let lead = Lead::take(object.key.session, &mut state);

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use registry_core::ports::{BlobStoreError, BlobWriter, Flush, StorageKey, Stored, UploadObject};
 
 use super::bucket::Bucket;
-use super::budget::{PartRoom, STEP, UploadBudget};
+use super::budget::{PartRoom, UploadBudget};
 use super::client::length;
 use super::compact::Compaction;
 use super::error::failed;
@@ -121,10 +121,10 @@ impl S3Writer {
         for mut bytes in batch {
             while !bytes.is_empty() {
                 if self.is_full() {
-                    self.reserve(0).await?;
+                    self.reserve().await?;
                     self.send()?;
                 }
-                let free = self.make_room(bytes.len() as u64).await?;
+                let free = self.make_room().await?;
                 let some = usize::try_from(free).unwrap_or(usize::MAX).min(bytes.len());
                 self.push(bytes.split_to(some));
             }
@@ -143,9 +143,9 @@ impl S3Writer {
         self.part.slices.push(bytes);
     }
 
-    /// Makes sure that a byte can be taken, and these if they fit; returns how many can.
-    async fn make_room(&mut self, bytes: u64) -> Result<u64, BlobStoreError> {
-        self.reserve(bytes).await?;
+    /// Makes sure that a byte can be taken; returns how many can.
+    async fn make_room(&mut self) -> Result<u64, BlobStoreError> {
+        self.reserve().await?;
         if let Some(compaction) = self.compaction.take() {
             self.compact(compaction).await?;
         }
@@ -157,22 +157,16 @@ impl S3Writer {
         }
     }
 
-    /// Takes room for these bytes and the next few. All in all it is for the whole part, or for all that will
-    /// come if that is less.
-    async fn reserve(&mut self, bytes: u64) -> Result<(), BlobStoreError> {
-        let there = self.filled() + self.compaction.as_ref().map_or(0, Compaction::rest);
-        let wanted = (there + bytes).next_multiple_of(STEP);
-        if let Some(room) = &mut self.part.room {
-            if room.bytes() < there + bytes {
-                room.grow(wanted).await;
-            }
+    /// Takes room for the whole part, or for all that will come if that is less.
+    async fn reserve(&mut self) -> Result<(), BlobStoreError> {
+        if self.part.room.is_some() {
             return Ok(());
         }
         self.uploads.check()?;
+        let there = self.filled() + self.compaction.as_ref().map_or(0, Compaction::rest);
         let size = self.plan.size(self.part.number);
         let all = self.expected.map_or(u64::MAX, |expected| there + expected);
-        let most = all.min(size).max(there);
-        self.part.room = Some(self.rooms.begin(wanted, most).await?);
+        self.part.room = Some(self.rooms.reserve(all.min(size).max(there)).await?);
         Ok(())
     }
 

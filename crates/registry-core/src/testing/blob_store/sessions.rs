@@ -151,7 +151,8 @@ pub async fn a_flush_covers_what_was_written_before_it(store: &dyn BlobStore) {
     let mut session = Session::new();
     let mut writer = session.writer(store, None).await;
     let until = usize::try_from(writer.flush_at()).unwrap();
-    let bytes = pattern(15, until + 9_000_000);
+    // Less than a part: one on its way when its holder dies may still replace that of the next one.
+    let bytes = pattern(15, until + 4_000_000);
     for start in (0..until).step_by(1_000_000) {
         let batch = bytes.slice(start..until.min(start + 1_000_000));
         writer.write(vec![batch]).await.unwrap();
