@@ -14,14 +14,16 @@ pub fn read_marks(path: &Path) -> Option<InstallationState> {
     // Without a lock, and without the files that a reader of a log would make.
     let uri = format!("file:{encoded}?immutable=1");
     let connection = Connection::open_with_flags(uri, flags).ok()?;
-    let question = "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1";
+    let question = "SELECT id, moving_from, moving_storage, moving_to, moved_to, moved_to_id FROM installation WHERE one = 1";
     let uuid = |bytes: Vec<u8>| Uuid::from_slice(&bytes).unwrap_or_default();
     let marks = connection.query_row(question, [], |row| {
         Ok(InstallationState {
             id: uuid(row.get(0)?),
             moving_from: row.get::<_, Option<Vec<u8>>>(1)?.map(uuid),
-            moving_to: row.get(2)?,
-            moved_to: row.get(3)?,
+            moving_storage: row.get(2)?,
+            moving_to: row.get(3)?,
+            moved_to: row.get(4)?,
+            moved_to_id: row.get::<_, Option<Vec<u8>>>(5)?.map(uuid),
         })
     });
     marks.ok()
