@@ -196,10 +196,20 @@ fn parallel() -> RangedU64ValueParser<usize> {
 #[derive(Debug, Args)]
 pub(crate) struct Move {
     /// Where names and manifests go: an empty database
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BERTH_TO_METADATA_URL",
+        hide_env_values = true
+    )]
     pub(crate) to_metadata_url: String,
     /// Where blobs go: an empty bucket, prefix or directory
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BERTH_TO_STORAGE_URL",
+        hide_env_values = true
+    )]
     pub(crate) to_storage_url: String,
     /// How many blobs, and repositories, are worked on at once
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = parallel())]
