@@ -1,6 +1,6 @@
 //! Moving away from shared stores while another pod runs on them: it writes until the last step, and never past it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use berth_tests::{Backend, Blob, Client, Document, Place, SharedStores, registry::Builder};
@@ -8,9 +8,15 @@ use tokio::time::sleep;
 
 use crate::LIMIT;
 
-/// What the mover says in the end, and when it begins the last step.
+/// What the mover says in the end.
 const MOVED: &str = "Set from now on";
-const LAST_STEP: &str = "the last step";
+
+/// Keeps the source from being marked as moved, and lets it again.
+const HOLD: &str = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION ''not yet''; END';
+    CREATE TRIGGER late BEFORE UPDATE ON installation FOR EACH ROW
+        WHEN (NEW.moved_to IS NOT NULL) EXECUTE FUNCTION refuse()";
+const LET_GO: &str = "BEGIN READ WRITE; DROP TRIGGER late ON installation; COMMIT";
 
 /// What came of pushing and pulling all the time.
 #[derive(Default)]
@@ -22,7 +28,12 @@ struct Traffic {
 }
 
 /// Pushes and pulls through one pod until told to stop.
-async fn traffic(client: Client, image: &Document, over: &AtomicBool) -> Traffic {
+async fn traffic(
+    client: Client,
+    image: &Document,
+    taken: &AtomicUsize,
+    over: &AtomicBool,
+) -> Traffic {
     let repository = berth_tests::Repository::new(client, "team/app");
     let mut traffic = Traffic::default();
     while !over.load(Ordering::Relaxed) {
@@ -31,7 +42,10 @@ async fn traffic(client: Client, image: &Document, over: &AtomicBool) -> Traffic
         let post = repository.request(http::Method::POST, &target);
         let answer = post.body(blob.bytes.clone()).try_send().await;
         match answer {
-            Ok(answer) if answer.status() == 201 => traffic.acknowledged.push(blob),
+            Ok(answer) if answer.status() == 201 => {
+                traffic.acknowledged.push(blob);
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
             Ok(answer) if answer.status() == 503 => {
                 answer.expect_error(503, "UNAVAILABLE");
                 assert!(answer.header("retry-after").is_some(), "{answer:?}");
@@ -69,21 +83,28 @@ async fn another_pod_writes_until_the_last_step_and_never_past_it() {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let there = Place::inside(directory.path());
-    let over = AtomicBool::new(false);
+    let (over, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let server = berth_test_servers::Postgres::shared().await;
+    server.execute(stores.database(), HOLD).await;
     let moving = async {
         sleep(Duration::from_millis(500)).await;
         // Killed in the last step, it leaves others unable to write until it is run again.
         let mover = pod.clone().moving_to(&there);
         let mut moving = mover.start().await;
-        moving.wait_for_log(LAST_STEP).await;
+        moving.wait_for_log("trying again").await;
         moving.kill_hard();
+        let before = taken.load(Ordering::Relaxed);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(taken.load(Ordering::Relaxed), before, "a pod writes");
+        server.execute(stores.database(), LET_GO).await;
         moving.restart().await;
         moving.wait_for_log(MOVED).await;
+        assert!(taken.load(Ordering::Relaxed) > before, "no pod wrote again");
         sleep(Duration::from_millis(500)).await;
         over.store(true, Ordering::Relaxed);
         moving
     };
-    let (moving, traffic) = tokio::join!(moving, traffic(other.client(), &image, &over));
+    let (moving, traffic) = tokio::join!(moving, traffic(other.client(), &image, &taken, &over));
     let Traffic {
         acknowledged,
         refused,

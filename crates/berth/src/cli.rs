@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::config::Sources;
@@ -88,6 +88,9 @@ Examples:
 
 Ended in whatever way, it goes on when the same command is run again. Afterwards set metadata.url and storage.url to the
 new places; the old ones are left as they were, and refuse to be served.
+
+A move that is given up, because something is damaged or fails again and again, is called to mind in the log while the
+registry is served on; with --exit it ends at once.
 
 Exit codes: 0 moved or stopped, 1 something failed or is damaged, 2 the command line or the configuration is wrong.";
 
@@ -184,17 +187,32 @@ pub(crate) struct Migrate {
     pub(crate) settings: Settings,
 }
 
+/// Each may hold a connection to either database.
+fn parallel() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=64)
+}
+
 /// Where to move, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Move {
     /// Where names and manifests go: an empty database
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BERTH_TO_METADATA_URL",
+        hide_env_values = true
+    )]
     pub(crate) to_metadata_url: String,
     /// Where blobs go: an empty bucket, prefix or directory
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BERTH_TO_STORAGE_URL",
+        hide_env_values = true
+    )]
     pub(crate) to_storage_url: String,
     /// How many blobs, and repositories, are worked on at once
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parallel())]
     pub(crate) parallel: usize,
     /// Leave behind what is missing or damaged here; else nothing is switched
     #[arg(long)]

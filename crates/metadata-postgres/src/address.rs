@@ -23,6 +23,13 @@ impl Address {
             options: connection::options(options),
         })
     }
+
+    /// The same with another name for its connections.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self {
+            options: self.options.application_name(name),
+        }
+    }
 }
 
 /// What may stand behind the question mark.

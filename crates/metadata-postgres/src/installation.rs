@@ -15,7 +15,7 @@ pub(crate) const STATEMENTS: &[&Statement] = &[&READ, &BEGIN, &FINISH, &MOVING, 
 
 static READ: Statement = statement!(
     "installation_read",
-    "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1"
+    "SELECT id, moving_from, moving_storage, moving_to, moved_to, moved_to_id FROM installation WHERE one = 1"
 );
 
 // Safe at once with others: whoever comes second waits for the row, and judges it anew. A push at the same time is
@@ -23,9 +23,9 @@ static READ: Statement = statement!(
 // index, whatever is in the tables.
 static BEGIN: Statement = statement!(
     "installation_begin",
-    "UPDATE installation SET moving_from = $1
+    "UPDATE installation SET moving_from = $1, moving_storage = $2
      WHERE one = 1 AND moved_to IS NULL AND moving_to IS NULL AND (
-        moving_from = $1
+        (moving_from = $1 AND moving_storage = $2)
         OR (
             moving_from IS NULL AND NOT EXISTS (SELECT FROM repository_blobs WHERE repository_id > 0)
               AND NOT EXISTS (SELECT FROM manifests WHERE id > 0)
@@ -36,7 +36,7 @@ static BEGIN: Statement = statement!(
 
 static FINISH: Statement = statement!(
     "installation_finish",
-    "UPDATE installation SET moving_from = NULL WHERE one = 1 AND moving_from = $1 RETURNING one"
+    "UPDATE installation SET moving_from = NULL, moving_storage = NULL WHERE one = 1 AND moving_from = $1 RETURNING one"
 );
 
 static MOVING: Statement = statement!(
@@ -46,7 +46,7 @@ static MOVING: Statement = statement!(
 
 static MOVED: Statement = statement!(
     "installation_moved",
-    "UPDATE installation SET moved_to = $1, moving_to = NULL WHERE one = 1 RETURNING one"
+    "UPDATE installation SET moved_to = $1, moved_to_id = $2, moving_to = NULL WHERE one = 1 RETURNING one"
 );
 
 /// A change of the row; answers whether it was made.
@@ -79,13 +79,20 @@ impl Installation for PostgresMetadata {
         Ok(InstallationState {
             id: value(&row, 0)?,
             moving_from: value(&row, 1)?,
-            moving_to: value(&row, 2)?,
-            moved_to: value(&row, 3)?,
+            moving_storage: value(&row, 2)?,
+            moving_to: value(&row, 3)?,
+            moved_to: value(&row, 4)?,
+            moved_to_id: value(&row, 5)?,
         })
     }
 
-    async fn begin_move_into(&self, source: Uuid) -> Result<MoveInto, MetadataError> {
-        Ok(if self.mark(|| BEGIN.bind(source)).await? {
+    async fn begin_move_into(
+        &self,
+        source: Uuid,
+        storage: &str,
+    ) -> Result<MoveInto, MetadataError> {
+        let begin = || BEGIN.bind(source).bind(storage);
+        Ok(if self.mark(begin).await? {
             MoveInto::Begun
         } else {
             MoveInto::Refused
@@ -100,7 +107,7 @@ impl Installation for PostgresMetadata {
         self.mark(|| MOVING.bind(target)).await.map(drop)
     }
 
-    async fn set_moved_to(&self, target: &str) -> Result<(), MetadataError> {
-        self.mark(|| MOVED.bind(target)).await.map(drop)
+    async fn set_moved_to(&self, target: &str, id: Uuid) -> Result<(), MetadataError> {
+        self.mark(|| MOVED.bind(target).bind(id)).await.map(drop)
     }
 }

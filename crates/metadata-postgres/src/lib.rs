@@ -58,7 +58,7 @@ use crate::time::Time;
 pub use crate::examine::{
     Examination, ExamineError, Pooler, ReplicaExamination, examine, examine_replica,
 };
-pub use crate::freeze::{Freeze, FreezeError};
+pub use crate::freeze::{Freeze, FreezeError, MOVER, pods};
 pub use crate::open::{OpenError, OpenOptions, SchemaState};
 
 /// The metadata of a registry in one PostgreSQL database, which any number of processes share.

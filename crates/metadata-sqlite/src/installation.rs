@@ -13,14 +13,14 @@ pub(crate) const STATEMENTS: &[&Statement] = &[&READ, &BEGIN, &FINISH, &MOVING, 
 
 static READ: Statement = statement!(
     "installation_read",
-    "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1"
+    "SELECT id, moving_from, moving_storage, moving_to, moved_to, moved_to_id FROM installation WHERE one = 1"
 );
 
 static BEGIN: Statement = statement!(
     "installation_begin",
-    "UPDATE installation SET moving_from = $1
+    "UPDATE installation SET moving_from = $1, moving_storage = $2
      WHERE one = 1 AND moved_to IS NULL AND moving_to IS NULL AND (
-        moving_from = $1
+        (moving_from = $1 AND moving_storage = $2)
         OR (
             moving_from IS NULL AND NOT EXISTS (SELECT 1 FROM repository_blobs) AND NOT EXISTS (SELECT 1 FROM manifests)
         )
@@ -29,7 +29,7 @@ static BEGIN: Statement = statement!(
 
 static FINISH: Statement = statement!(
     "installation_finish",
-    "UPDATE installation SET moving_from = NULL WHERE one = 1 AND moving_from = $1"
+    "UPDATE installation SET moving_from = NULL, moving_storage = NULL WHERE one = 1 AND moving_from = $1"
 );
 
 static MOVING: Statement = statement!(
@@ -39,7 +39,7 @@ static MOVING: Statement = statement!(
 
 static MOVED: Statement = statement!(
     "installation_moved",
-    "UPDATE installation SET moved_to = $1, moving_to = NULL WHERE one = 1"
+    "UPDATE installation SET moved_to = $1, moved_to_id = $2, moving_to = NULL WHERE one = 1"
 );
 
 impl SqliteMetadata {
@@ -65,13 +65,20 @@ impl Installation for SqliteMetadata {
         Ok(InstallationState {
             id: parsed(&row, 0, object)?,
             moving_from: optional(&row, 1, object)?,
-            moving_to: text(value(&row, 2)?),
-            moved_to: text(value(&row, 3)?),
+            moving_storage: text(value(&row, 2)?),
+            moving_to: text(value(&row, 3)?),
+            moved_to: text(value(&row, 4)?),
+            moved_to_id: optional(&row, 5, object)?,
         })
     }
 
-    async fn begin_move_into(&self, source: Uuid) -> Result<MoveInto, MetadataError> {
-        let begun = self.mark(BEGIN.bind(source.as_bytes().as_slice())).await?;
+    async fn begin_move_into(
+        &self,
+        source: Uuid,
+        storage: &str,
+    ) -> Result<MoveInto, MetadataError> {
+        let mark = BEGIN.bind(source.as_bytes().as_slice()).bind(storage);
+        let begun = self.mark(mark).await?;
         Ok(if begun {
             MoveInto::Begun
         } else {
@@ -87,7 +94,8 @@ impl Installation for SqliteMetadata {
         self.mark(MOVING.bind(target)).await.map(drop)
     }
 
-    async fn set_moved_to(&self, target: &str) -> Result<(), MetadataError> {
-        self.mark(MOVED.bind(target)).await.map(drop)
+    async fn set_moved_to(&self, target: &str, id: Uuid) -> Result<(), MetadataError> {
+        let moved = MOVED.bind(target).bind(id.as_bytes().as_slice());
+        self.mark(moved).await.map(drop)
     }
 }

@@ -44,7 +44,7 @@ use crate::cache::Cache;
 use crate::readers::Readers;
 use crate::writer::Writer;
 
-pub use crate::marks::read_marks;
+pub use crate::marks::{has_log, read_marks};
 pub use crate::open::{OpenError, OpenOptions};
 
 /// The version of SQLite this is linked with.

@@ -35,6 +35,7 @@ pub struct Registry {
     pub(crate) settings: Settings,
     pub(crate) redirects: Option<Redirects>,
     tasks: TaskTracker,
+    sessions: TaskTracker,
     buffers: Buffers,
 }
 
@@ -47,6 +48,7 @@ impl Registry {
             settings,
             redirects: None,
             tasks: TaskTracker::new(),
+            sessions: TaskTracker::new(),
             buffers: Buffers::new(DEFAULT_BUFFERS),
         }
     }
@@ -86,6 +88,13 @@ impl Registry {
 
     /// Waits for writes that outlived their clients. To be called once no request comes any more.
     pub async fn close(&self) {
+        self.close_content().await;
+        self.sessions.close();
+        self.sessions.wait().await;
+    }
+
+    /// The same without what only appends to upload sessions.
+    pub async fn close_content(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -99,8 +108,8 @@ impl Registry {
         Attended::new(&self.tasks, work)
     }
 
-    /// A task that ends with the registry.
-    pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.tasks
+    /// Tasks that end with the registry, and change nothing but upload sessions.
+    pub(crate) fn sessions(&self) -> &TaskTracker {
+        &self.sessions
     }
 }

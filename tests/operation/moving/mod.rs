@@ -5,11 +5,10 @@ mod content;
 mod refusals;
 mod storm;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use berth_tests::{
-    Backend, Blob, Place, SharedStores, TestRegistry, registry::Builder, tool::Tool,
-};
+use berth_tests::{Backend, Blob, Place, SharedStores, TestRegistry, registry::Builder};
+use tokio::time::sleep;
 
 use self::content::{Content, lists};
 
@@ -107,46 +106,55 @@ async fn moving_again_serves_the_target() {
         .await;
 }
 
-/// Cut off between the two marks of the switch, neither is served until the same command is run again.
+/// Cut off between the two marks of the switch, neither is served until the same command is run again, and no write that
+/// waited goes to the old place.
 #[tokio::test]
 async fn a_move_that_was_cut_off_in_the_switch_is_finished() {
-    let (directory, elsewhere) = (tempfile::tempdir(), tempfile::tempdir());
-    let (directory, elsewhere) = (directory.expect("one"), elsewhere.expect("another"));
+    let directory = tempfile::tempdir().expect("a directory");
     let embedded = TestRegistry::builder().data_directory(directory.path());
     let registry = embedded.clone().start().await;
     let image = registry.repository("team/app").push_image("1", 1).await;
     stop(registry).await;
-    let there = Place::inside(elsewhere.path());
-    let moving = embedded.clone().moving_to(&there);
-    let registry = moving.clone().start().await;
-    registry.wait_for_log(MOVED).await;
-    stop(registry).await;
-    let sqlite = async |of: &Path, statement: String| {
-        let database = of.join("metadata.db").display().to_string();
-        Tool::new("sqlite3").run([database, statement]).await
+    let stores = SharedStores::fresh().await;
+    let shared = Builder::new(Backend::Shared).stores(&stores);
+    stop(shared.clone().start().await).await;
+    let server = berth_test_servers::Postgres::shared().await;
+    let statement = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''not yet''; END';
+        CREATE TRIGGER late BEFORE UPDATE ON installation FOR EACH ROW
+            WHEN (OLD.moving_from IS NOT NULL AND NEW.moving_from IS NULL) EXECUTE FUNCTION refuse()";
+    server.execute(stores.database(), statement).await;
+    let moving = embedded.clone().moving_to(&Place::from(&stores));
+    let mut registry = moving.clone().start().await;
+    registry.wait_for_log("trying again").await;
+    let late = Blob::random(1_000);
+    let app = registry.repository("team/app");
+    let target = format!("blobs/uploads/?digest={}", late.digest);
+    let post = app.request(http::Method::POST, &target);
+    let waiting = post.body(late.bytes.clone()).try_send();
+    let ending = async {
+        sleep(Duration::from_millis(500)).await;
+        registry.terminate();
+        registry.wait_for_exit(LIMIT).await
     };
-    let id = sqlite(
-        directory.path(),
-        "SELECT hex(id) FROM installation".to_owned(),
-    )
-    .await;
-    let mark = format!(
-        "UPDATE installation SET moving_from = x'{}'",
-        id.stdout.trim()
-    );
-    sqlite(elsewhere.path(), mark).await;
+    let (answer, exit) = tokio::join!(waiting, ending);
+    assert!(exit.status.success(), "{}\n{}", exit.status, exit.output);
+    answer.expect("an answer").expect_error(503, "UNAVAILABLE");
 
     embedded.run_to_exit().await.expect_refusal(&["moved to"]);
-    let unfinished = at(&there).run_to_exit().await;
+    let unfinished = shared.clone().run_to_exit().await;
     unfinished.expect_refusal(&["not finished"]);
+    let statement = "DROP TRIGGER late ON installation";
+    server.execute(stores.database(), statement).await;
     let registry = moving.start().await;
     registry.wait_for_log(MOVED).await;
     let app = registry.repository("team/app");
     app.expect_manifest("1", &image).await;
     stop(registry).await;
-    let registry = at(&there).start().await;
+    let registry = shared.start().await;
     let app = registry.repository("team/app");
     app.expect_manifest("1", &image).await;
+    app.expect_no_blob(&late.digest).await;
 }
 
 /// Told to stop, it ends well; the source is what it was, and the same command goes on.
@@ -165,10 +173,14 @@ async fn a_move_can_be_stopped_and_taken_up_again() {
     stop(registry).await;
     let there = Place::inside(elsewhere.path());
     let moving = embedded.clone().moving_to(&there);
-    let registry = moving.clone().start().await;
-    let said = registry.log();
-    stop(registry).await;
-    assert!(!said.contains(MOVED), "it was too quick to be stopped");
+    let mut registry = moving.clone().start().await;
+    registry.terminate();
+    let exit = registry.wait_for_exit(LIMIT).await;
+    assert!(exit.status.success(), "{}\n{}", exit.status, exit.output);
+    assert!(
+        !exit.output.contains(MOVED),
+        "it was too quick to be stopped"
+    );
     let unfinished = at(&there).run_to_exit().await;
     unfinished.expect_refusal(&["not finished"]);
     let registry = embedded.start().await;

@@ -127,7 +127,7 @@ async fn damage_at_the_source_is_named() {
     let elsewhere = tempfile::tempdir().expect("a directory");
     let there = Place::inside(elsewhere.path());
     let moving = source.builder.clone().moving_to(&there);
-    let refused = moving.clone().run_to_exit().await;
+    let refused = moving.clone().flag("--exit").run_to_exit().await;
     refused.expect_refusal(&[
         "damaged",
         "--skip-damaged",
@@ -142,6 +142,15 @@ async fn damage_at_the_source_is_named() {
         .expect_refusal(&["not finished"]);
     source.expect_sound().await;
 
+    // Who is served is served on, and hears why.
+    let mut registry = moving.clone().start().await;
+    registry.wait_for_log("given up").await;
+    let app = registry.repository("team/app");
+    app.push_blob(&Blob::random(100)).await;
+    registry.terminate();
+    let exit = registry.wait_for_exit(LIMIT).await;
+    assert_eq!(exit.status.code(), Some(1), "{}", exit.output);
+
     let mut moving = moving.flag("--skip-damaged").flag("--exit").start().await;
     let exit = moving.wait_for_exit(LIMIT).await;
     assert!(exit.status.success(), "{}\n{}", exit.status, exit.output);
@@ -151,7 +160,14 @@ async fn damage_at_the_source_is_named() {
     for blob in &source.image.blobs {
         app.expect_blob(blob).await;
     }
-    app.expect_no_blob(&changed.digest).await;
+    for blob in [&lost, &changed, &short] {
+        app.expect_no_blob(&blob.digest).await;
+        let left = format!(
+            "left behind, because it is damaged: team/app@{}",
+            blob.digest
+        );
+        assert!(exit.output.contains(&left), "{}", exit.output);
+    }
 }
 
 #[tokio::test]
@@ -164,4 +180,82 @@ async fn a_place_that_cannot_be_read_is_a_mistake_of_the_command_line() {
     let refused = source.builder.moving_to(&nowhere).run_to_exit().await;
     refused.expect_refusal(&["--to-metadata-url"]);
     assert_eq!(refused.status.code(), Some(2), "{}", refused.output);
+}
+
+/// What is copied already lies in the storage that was named first.
+#[tokio::test]
+async fn another_storage_for_what_is_left_is_refused() {
+    let source = Source::filled().await;
+    let registry = source.builder.clone().start().await;
+    for _ in 0..20 {
+        let blob = Blob::random(8 << 20);
+        registry.repository("team/app").push_blob(&blob).await;
+    }
+    stop(registry).await;
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let there = Place::inside(elsewhere.path());
+    let mut registry = source.builder.clone().moving_to(&there).start().await;
+    registry.terminate();
+    let exit = registry.wait_for_exit(LIMIT).await;
+    assert!(!exit.output.contains(MOVED), "it was too quick");
+    let third = tempfile::tempdir().expect("a directory");
+    let other = Place {
+        storage_url: format!("file:{}", third.path().display()),
+        ..there.clone()
+    };
+    let refused = source.builder.clone().moving_to(&other).run_to_exit().await;
+    refused.expect_refusal(&["copied so far", "name the same storage"]);
+    let registry = source.builder.clone().moving_to(&there).start().await;
+    registry.wait_for_log(MOVED).await;
+}
+
+#[tokio::test]
+async fn a_storage_inside_the_other_is_refused() {
+    let source = Source::filled().await;
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let inside = source.directory.path().join("storage/there");
+    let there = Place {
+        storage_url: format!("file:{}", inside.display()),
+        ..Place::inside(elsewhere.path())
+    };
+    let refused = source.builder.clone().moving_to(&there).run_to_exit().await;
+    refused.expect_refusal(&["inside the other", "--to-storage-url"]);
+    source.expect_sound().await;
+}
+
+/// Somebody emptied the place that everything went to: that it is empty does not mean that it is complete.
+#[tokio::test]
+async fn a_target_that_was_emptied_since_is_refused() {
+    let source = Source::filled().await;
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let there = Place::inside(elsewhere.path());
+    let moving = source.builder.clone().moving_to(&there);
+    let registry = moving.clone().start().await;
+    registry.wait_for_log(MOVED).await;
+    stop(registry).await;
+    for file in fs::read_dir(elsewhere.path()).expect("a directory") {
+        let path = file.expect("a file").path();
+        if path.is_file() {
+            fs::remove_file(path).expect("a file is removed");
+        }
+    }
+    let refused = moving.run_to_exit().await;
+    refused.expect_refusal(&["was moved to", "another one"]);
+}
+
+/// Its pods have seen no mark, and would take pushes that the mover takes away again.
+#[tokio::test]
+async fn a_target_that_is_served_already_is_refused() {
+    let source = Source::filled().await;
+    let stores = SharedStores::fresh().await;
+    let shared = Builder::new(berth_tests::Backend::Shared).stores(&stores);
+    let pod = shared.start().await;
+    let moving = source.builder.clone().moving_to(&Place::from(&stores));
+    let refused = moving.clone().run_to_exit().await;
+    refused.expect_refusal(&["served already", "Stop the pods"]);
+    stop(pod).await;
+    let registry = moving.start().await;
+    registry.wait_for_log(MOVED).await;
+    let app = registry.repository("team/app");
+    app.expect_manifest("1", &source.image).await;
 }

@@ -63,7 +63,7 @@ impl Builder {
     pub fn moving_to(mut self, target: &Place) -> Self {
         self.command = "move";
         let builder = self
-            .option("--to-metadata-url", &target.metadata_url)
+            .environment("BERTH_TO_METADATA_URL", &target.metadata_url)
             .option("--to-storage-url", &target.storage_url);
         match &target.credentials {
             Some(credentials) => builder.credentials(credentials),

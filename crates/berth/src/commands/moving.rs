@@ -10,7 +10,9 @@ use super::serve::as_server;
 use crate::background::Background;
 use crate::config::{self, Effective, Elsewhere, Sources};
 use crate::failure::Failure;
-use crate::moving::{Freeze, Gate, Move, Options, Outcome, Places, Situation, filled, urls};
+use crate::moving::{
+    Freeze, Gate, Move, Options, Outcome, Places, Situation, check_apart, filled, repeat, urls,
+};
 use crate::startup::{Admission, Service, Site, Stores, close};
 
 /// What happens when all is moved.
@@ -31,6 +33,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let source = config::load(sources)?;
     let target = config::load_elsewhere(&source, elsewhere)?;
+    check_apart(&source, &target)?;
     as_server(&source, go(&source, &target, options, afterwards))
 }
 
@@ -87,7 +90,7 @@ async fn go(
     outcome.and(drained)
 }
 
-/// Moves while requests are answered. The jobs of the source rest meanwhile: what they take away is not copied anyway.
+/// Moves while requests are answered. A move that is given up takes nothing from the registry that is served. The jobs of the source rest meanwhile: what they take away is not copied anyway.
 async fn work(
     moving: Move,
     filled: UseCases,
@@ -95,7 +98,8 @@ async fn work(
     afterwards: Afterwards,
     moved: impl FnOnce() -> Background,
 ) -> (Option<Background>, anyhow::Result<()>) {
-    match moving.run(filled, shutdown.child_token()).await {
+    let is_served = moving.situation == Situation::Copying;
+    match Box::pin(moving.run(filled, shutdown.child_token())).await {
         Ok(Outcome::Moved) => {
             let jobs = moved();
             if afterwards == Afterwards::Exit {
@@ -105,6 +109,9 @@ async fn work(
         }
         Ok(Outcome::Stopped) => (None, Ok(())),
         Err(error) => {
+            if is_served && afterwards == Afterwards::Serve {
+                repeat(&error, shutdown).await;
+            }
             shutdown.cancel();
             (None, Err(error))
         }

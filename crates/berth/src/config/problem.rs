@@ -106,11 +106,9 @@ pub(crate) fn redacted(value: &str) -> String {
         return value.to_owned();
     };
     let authority = rest.find(['/', '?', '#']).map_or(rest, |end| &rest[..end]);
-    match authority
-        .rsplit_once('@')
-        .map(|(user, _)| user.split(':').next().unwrap_or(user))
-    {
-        Some(user) => format!(
+    let secret = authority.rsplit_once('@');
+    match secret.and_then(|(user, _)| user.split_once(':')) {
+        Some((user, _password)) => format!(
             "{scheme}://{user}:***{}",
             &rest[authority.rfind('@').unwrap_or(0)..]
         ),
@@ -145,6 +143,7 @@ mod tests {
                 "https://registry.example.com/a@b",
                 "https://registry.example.com/a@b",
             ),
+            ("postgres://berth@db/berth", "postgres://berth@db/berth"),
             ("127.0.0.1:5000", "127.0.0.1:5000"),
         ] {
             assert_eq!(redacted(value), shown);

@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use metadata_sqlite::{read_marks, sqlite_version};
+use metadata_sqlite::{has_log, read_marks, sqlite_version};
 
 use super::finding::Finding;
 use super::marks;
@@ -40,8 +40,14 @@ pub(crate) async fn database(path: &Path, running: &Running) -> Finding {
         ),
         Ok(_) if held == Held::No => {
             let file = path.to_owned();
-            let marks = blocking(move || read_marks(&file)).await.flatten();
-            let place = format!("{place}, not in use");
+            let looked = blocking(move || (has_log(&file), read_marks(&file))).await;
+            let (has_log, marks) = looked.unwrap_or_default();
+            let untold = if has_log {
+                ", and ended hard: whether it was moved is told when it is opened"
+            } else {
+                ""
+            };
+            let place = format!("{place}, not in use{untold}");
             marks::judge(CHECK, place, marks.as_ref())
         }
         Ok(_) => holder(CHECK, &place, held, running),

@@ -25,7 +25,7 @@ pub(super) fn judge(
         }) => Finding::fail(
             check,
             format!("{reached}; a move into it is not finished"),
-            "run `berth move` again as before, or empty the database and the storage",
+            "run `berth move` again as before; empty the database and the storage only if the old place is served",
         ),
         Some(InstallationState {
             moving_to: Some(target),
@@ -53,8 +53,10 @@ mod tests {
         let none = InstallationState {
             id: Uuid::from_u128(1),
             moving_from: None,
+            moving_storage: None,
             moving_to: None,
             moved_to: None,
+            moved_to_id: None,
         };
         let there = || Some("there".to_owned());
         for (marks, status) in [

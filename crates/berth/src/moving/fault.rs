@@ -24,8 +24,10 @@ impl Fault {
     /// Whether the same may succeed a moment later.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Pass(MoveError::Source(_) | MoveError::Target(_)) | Self::Step(_) => true,
-            Self::Pass(MoveError::Stopped | MoveError::Task(_)) | Self::Damaged(_) => false,
+            Self::Pass(MoveError::Source(_) | MoveError::Target(_) | MoveError::Blob { .. })
+            | Self::Step(_) => true,
+            Self::Pass(MoveError::Stopped | MoveError::Task(_) | MoveError::Hollow { .. })
+            | Self::Damaged(_) => false,
         }
     }
 }
@@ -41,8 +43,8 @@ fn damaged(damages: &[Damage]) -> String {
         more => format!("\n  and {more} more"),
     };
     format!(
-        "the source is damaged, and nothing was switched; all the rest is copied. Push again what is named here, delete \
-         it, or leave it behind with --skip-damaged:{}{more}",
+        "the source is damaged, and nothing was switched; all the rest is copied. Delete what is named here, or leave it \
+         behind with --skip-damaged, and push it again at the new place:{}{more}",
         named.concat()
     )
 }

@@ -20,10 +20,27 @@ impl Freeze {
             MetadataUrl::Sqlite(_) => Ok(Self::Alone),
             MetadataUrl::Postgres(url) => {
                 let migrations = &source.configuration().metadata.migrations_url;
-                let url: &PostgresUrl = migrations.as_ref().unwrap_or(&url);
-                let freeze = metadata_postgres::Freeze::prepare(url.as_str()).await?;
+                let owner: &PostgresUrl = migrations.as_ref().unwrap_or(&url);
+                let freeze = metadata_postgres::Freeze::prepare(owner.as_str(), url.as_str());
+                let freeze = freeze.await?;
                 Ok(Self::Shared(Box::new(freeze)))
             }
+        }
+    }
+
+    /// Sees to it that it can still be done, now and then.
+    pub(crate) async fn renew(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Alone => Ok(()),
+            Self::Shared(freeze) => freeze.renew().await.context("stay connected"),
+        }
+    }
+
+    /// Whether nobody else can have written since it began.
+    pub(crate) async fn holds(&self) -> anyhow::Result<bool> {
+        match self {
+            Self::Alone => Ok(true),
+            Self::Shared(freeze) => freeze.holds().await.context("keep other pods paused"),
         }
     }
 

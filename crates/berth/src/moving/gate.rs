@@ -1,7 +1,9 @@
 //! The gate before the API: reads go through at once, to whichever registry is the current one; writes wait while it
-//! is closed, and then go to the one that is current by then. It knows nothing of what is asked.
+//! is closed, and then go to the one that is current by then. Chunks of uploads go through as reads do: they change nothing
+//! but their session, and sessions do not move. It knows nothing else of what is asked.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,6 +22,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Gate {
     api: ArcSwap<Api>,
     writes: Arc<RwLock<()>>,
+    /// Writes that come through are refused.
+    sealed: AtomicBool,
     patience: Duration,
 }
 
@@ -33,6 +37,7 @@ impl Gate {
         Arc::new(Self {
             api: ArcSwap::new(api),
             writes: Arc::default(),
+            sealed: AtomicBool::new(false),
             patience: PATIENCE,
         })
     }
@@ -43,9 +48,15 @@ impl Gate {
         timeout(limit, closing).await.ok().map(Closed)
     }
 
-    /// From now on requests go here.
+    /// From now on no write goes to where it leads now, whoever opens it.
+    pub(crate) fn seal(&self) {
+        self.sealed.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on requests go here, writes among them.
     pub(crate) fn lead_to(&self, api: Arc<Api>) {
         self.api.store(api);
+        self.sealed.store(false, Ordering::SeqCst);
     }
 }
 
@@ -59,13 +70,19 @@ impl Closed {
 #[async_trait]
 impl Application for Gate {
     async fn respond(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
+        if matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::PATCH
+        ) {
             let api = self.api.load_full();
             return api.respond(request).await;
         }
         let Ok(_through) = timeout(self.patience, self.writes.read()).await else {
             return writes_paused();
         };
+        if self.sealed.load(Ordering::SeqCst) {
+            return writes_paused();
+        }
         let api = self.api.load_full();
         api.respond(request).await
     }
@@ -143,6 +160,33 @@ mod tests {
         assert_eq!(waiting.await, StatusCode::CREATED);
         assert!(is_there(&gate, "meanwhile").await);
         assert!(!is_there(&gate, "before").await);
+    }
+
+    /// Whoever waited when everything ended in the middle of the switch must not write to what is moved.
+    #[tokio::test]
+    async fn a_sealed_gate_lets_nobody_through() {
+        let ((_one, first), (_two, second)) = (api().await, api().await);
+        let gate = Gate::new(first);
+        let closed = gate.close(SOON).await.unwrap();
+        let mut waiting = Box::pin(put(&gate, "meanwhile"));
+        assert!(timeout(SOON, &mut waiting).await.is_err());
+        gate.seal();
+        drop(closed);
+        assert_eq!(waiting.await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(put(&gate, "later").await, StatusCode::SERVICE_UNAVAILABLE);
+        gate.lead_to(second);
+        assert_eq!(put(&gate, "there").await, StatusCode::CREATED);
+    }
+
+    /// They only go on with sessions, however long that takes.
+    #[tokio::test]
+    async fn chunks_do_not_wait() {
+        let (_directory, api) = api().await;
+        let gate = Gate::new(api);
+        let _closed = gate.close(SOON).await.unwrap();
+        let path = "/v2/a/b/blobs/uploads/0190e1c8-7fff-7c3e-b2f3-6c1d0a5e4b3a";
+        let chunk = timeout(SOON, ask(&gate, Method::PATCH, path)).await;
+        assert_ne!(chunk.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test]

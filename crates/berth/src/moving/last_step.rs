@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_api::Api;
-use registry_core::ports::Metadata;
+use registry_core::ports::Installation;
 use registry_core::{MoveError, Mover, Registry};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::Fault;
@@ -14,16 +14,14 @@ use super::freeze::Freeze;
 use super::gate::{Closed, Gate};
 use super::places::Places;
 use super::report;
+use super::switch::Switch;
 
-/// How long writes that are under way may take to end.
+/// How long writes that are under way may take to end, the first time.
 const LAST_WRITES: Duration = Duration::from_secs(30);
 
 /// How many passes may be needed with nobody writing: one for what is left, one that finds nothing, and some for what
 /// had to go and come again.
 const PASSES: usize = 8;
-
-/// Between two attempts to set a mark.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of it.
 #[derive(Debug)]
@@ -32,6 +30,8 @@ pub(super) enum LastStep {
     Switched(Duration),
     /// Writes were under way for too long: everything is as before.
     Busy,
+    /// Making them equal took too long: everything is as before.
+    Slow,
     /// The two did not become equal: everything is as before.
     Unequal,
 }
@@ -44,30 +44,38 @@ pub(super) struct Parts<'a> {
     pub(super) places: &'a Places,
     /// The registry that is moved.
     pub(super) source: &'a Registry,
-    pub(super) source_marks: Arc<dyn Metadata>,
-    pub(super) target_marks: Arc<dyn Metadata>,
+    pub(super) source_marks: Arc<dyn Installation>,
+    pub(super) target_marks: Arc<dyn Installation>,
     /// What leads to the target.
     pub(super) api: Arc<Api>,
     pub(super) skip_damaged: bool,
     pub(super) stop: &'a CancellationToken,
+    /// How long it may take to make them equal.
+    pub(super) limit: Duration,
+    /// How much longer than usual writes under way are waited for, because they took too long before.
+    pub(super) stretch: u32,
 }
 
 impl Parts<'_> {
     /// Does it, or leaves everything as it was.
     pub(super) async fn take(&self) -> Result<LastStep, Fault> {
         let began = Instant::now();
+        self.freeze.renew().await.map_err(Fault::Step)?;
         let Some(closed) = self.close().await? else {
             return Ok(LastStep::Busy);
         };
         report::line("the last step: writes wait");
         let equal = match self.freeze.begin(&self.places.target).await {
-            Ok(()) => self.make_equal().await,
-            Err(error) => Err(Fault::Step(error)),
+            Ok(()) => timeout(self.limit, self.make_equal()).await,
+            Err(error) => Ok(Err(Fault::Step(error))),
         };
-        if !matches!(equal, Ok(true)) {
+        if !matches!(equal, Ok(Ok(true))) {
             self.call_off().await;
             closed.open();
-            return equal.map(|_| LastStep::Unequal);
+            return match equal {
+                Ok(equal) => equal.map(|_| LastStep::Unequal),
+                Err(_late) => Ok(LastStep::Slow),
+            };
         }
         self.switch(closed).await?;
         Ok(LastStep::Switched(began.elapsed()))
@@ -76,8 +84,9 @@ impl Parts<'_> {
     /// Closes the gate and waits for writes under way, those included whose clients are gone.
     async fn close(&self) -> Result<Option<Closed>, Fault> {
         let closing = async {
-            let closed = self.gate.close(LAST_WRITES).await?;
-            match timeout(LAST_WRITES, self.source.close()).await {
+            let limit = LAST_WRITES * self.stretch;
+            let closed = self.gate.close(limit).await?;
+            match timeout(limit, self.source.close_content()).await {
                 Ok(()) => Some(closed),
                 Err(_) => None,
             }
@@ -86,7 +95,7 @@ impl Parts<'_> {
         closed.ok_or(Fault::Pass(MoveError::Stopped))
     }
 
-    /// Passes until one finds nothing to do, which proves it.
+    /// Passes until one finds nothing to do, and nobody who could have written meanwhile, which proves it.
     async fn make_equal(&self) -> Result<bool, Fault> {
         for _ in 0..PASSES {
             let pass = self.mover.pass().await?;
@@ -95,7 +104,8 @@ impl Parts<'_> {
             if !damages.is_empty() && !self.skip_damaged {
                 return Err(Fault::Damaged(damages));
             }
-            if pass.changes() == 0 {
+            let held = self.freeze.holds().await.map_err(Fault::Step)?;
+            if held && pass.changes() == 0 {
                 return Ok(true);
             }
         }
@@ -110,31 +120,21 @@ impl Parts<'_> {
         }
     }
 
-    /// From the first mark on there is no way back: each is set again until it is known to be there. If that is
-    /// stopped, neither registry is served until the same command is run again.
+    /// From here on the gate opens to the target only, or not at all: if this is stopped, neither registry takes writes
+    /// until the same command is run again.
     async fn switch(&self, closed: Closed) -> Result<(), Fault> {
-        let target = &self.places.target;
-        self.insist(async || self.source_marks.set_moved_to(target).await)
-            .await?;
-        let source = self.places.source.id;
-        self.insist(async || self.target_marks.finish_move_into(source).await)
-            .await?;
+        self.gate.seal();
+        let switch = Switch {
+            source: Arc::clone(&self.source_marks),
+            source_id: self.places.source.id,
+            target: Arc::clone(&self.target_marks),
+            target_id: self.places.target_id,
+            place: &self.places.target,
+            stop: self.stop,
+        };
+        switch.make().await?;
         self.gate.lead_to(Arc::clone(&self.api));
         closed.open();
         Ok(())
-    }
-
-    async fn insist<T, E: std::error::Error>(
-        &self,
-        step: impl AsyncFn() -> Result<T, E>,
-    ) -> Result<(), Fault> {
-        loop {
-            match step().await {
-                Ok(_) => return Ok(()),
-                Err(error) => report::line(&format!("{error}; trying again")),
-            }
-            let pause = self.stop.run_until_cancelled(sleep(PAUSE)).await;
-            pause.ok_or(Fault::Pass(MoveError::Stopped))?;
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The course of a move: passes until little differs, then the last step, again if that was in vain.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use registry_core::ports::Metadata;
 use registry_core::{Counts, MoveError, Mover, Registry, Settings};
@@ -21,11 +21,21 @@ use crate::startup::{Service, Stores};
 const FEW: u64 = 100;
 /// And copied no more than this.
 const LITTLE: u64 = 64 * 1024 * 1024;
-/// Where so much is pushed all the time that no pass is small, the last step comes after so many.
+/// Where so much is pushed all the time that no pass is small, the last step comes after so many, once they shrink no
+/// more.
 const PASSES: u32 = 6;
+/// How long writes wait for the last step at most, the first time. It is called off then, and has twice as long the next
+/// time: in the end it comes about.
+const LIMIT: Duration = Duration::from_mins(2);
+/// How many passes it has time for in any case, each as long as one that finds little to do.
+const LAST_PASSES: u32 = 4;
+/// How many times longer writes under way are waited for at most.
+const MOST: u32 = 8;
+/// How often it is seen to that writes of others can still be paused in the end.
+const RENEWAL: Duration = Duration::from_secs(30);
 /// After a fault that may pass.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How many of these in a row end the move.
+/// How many of these in a row, with nothing copied between them, end the move.
 const FAULTS: u32 = 20;
 
 /// What an operator decides about a move.
@@ -104,7 +114,8 @@ impl Move {
         };
         let [metadata, storage] = &self.urls;
         let counts: Option<Counts> = pause.map(|_| mover.counts());
-        report::finished(counts.as_ref(), [metadata, storage], pause);
+        let left = mover.damages();
+        report::finished(counts.as_ref(), &left, [metadata, storage], pause);
         Ok(Outcome::Moved)
     }
 
@@ -117,25 +128,40 @@ impl Move {
         tokio::select! {
             // It never ends.
             () = report::progress(mover) => Ok(None),
+            // Nor does this.
+            () = self.renew() => Ok(None),
             switched = self.insist(mover, stop) => switched.map(Some),
         }
     }
 
-    /// Tries again after faults that may pass.
-    async fn insist(&self, mover: &Mover, stop: &CancellationToken) -> Result<Duration, Fault> {
-        let mut faults = 0;
+    async fn renew(&self) {
         loop {
-            match self.attempt(mover, stop).await {
+            sleep(RENEWAL).await;
+            if let Err(error) = self.freeze.renew().await {
+                report::line(&format!("{error:#}; trying again"));
+            }
+        }
+    }
+
+    /// Tries again after faults that may pass, as long as something gets on.
+    async fn insist(&self, mover: &Mover, stop: &CancellationToken) -> Result<Duration, Fault> {
+        let (mut faults, mut done) = (0, 0);
+        let (mut limit, mut stretch) = (LIMIT, 1);
+        loop {
+            match self.attempt(mover, stop, limit, stretch).await {
                 Ok(LastStep::Switched(pause)) => return Ok(pause),
                 Ok(LastStep::Busy) => {
                     report::line(
                         "writes under way did not end in time: they go on, and so does the copying",
                     );
-                    faults = 0;
+                    stretch = MOST.min(stretch * 2);
+                }
+                Ok(LastStep::Slow) => {
+                    report::line("the last step took too long: writes and the copying go on");
+                    limit *= 2;
                 }
                 Ok(LastStep::Unequal) => {
                     report::line("something writes past this process; the copying goes on");
-                    faults += 1;
                 }
                 Err(fault) if fault.may_pass() && faults < FAULTS => {
                     report::line(&format!("{:#}; trying again", anyhow::Error::new(fault)));
@@ -143,22 +169,46 @@ impl Move {
                 }
                 Err(fault) => return Err(fault),
             }
+            let changes = mover.counts().changes();
+            if changes > done {
+                (faults, done) = (0, changes);
+            }
             let rested = stop.run_until_cancelled(sleep(PAUSE)).await;
             rested.ok_or(Fault::Pass(MoveError::Stopped))?;
         }
     }
 
-    async fn attempt(&self, mover: &Mover, stop: &CancellationToken) -> Result<LastStep, Fault> {
+    /// Passes until what is left is little, or gets no less; then the last step, which may take `limit`, or longer where
+    /// comparing alone does.
+    async fn attempt(
+        &self,
+        mover: &Mover,
+        stop: &CancellationToken,
+        mut limit: Duration,
+        stretch: u32,
+    ) -> Result<LastStep, Fault> {
+        let mut before: Option<Counts> = None;
         for number in 1.. {
+            let began = Instant::now();
             let pass = mover.pass().await?;
             report::line(&format!("pass {number}: {}", report::summary(&pass)));
             let damages = mover.damages();
             if !damages.is_empty() && !self.options.skip_damaged {
                 return Err(Fault::Damaged(damages));
             }
-            if number >= PASSES || (pass.changes() <= FEW && pass.bytes <= LITTLE) {
+            if pass.changes() <= FEW && pass.bytes <= LITTLE {
+                // The first one also looks for what was copied before.
+                if number > 1 {
+                    limit = limit.max(began.elapsed() * LAST_PASSES);
+                }
                 break;
             }
+            let less =
+                |before: &Counts| pass.bytes < before.bytes || pass.changes() < before.changes();
+            if number >= PASSES && !before.as_ref().is_some_and(less) {
+                break;
+            }
+            before = Some(pass);
         }
         let parts = Parts {
             mover,
@@ -166,11 +216,13 @@ impl Move {
             freeze: &self.freeze,
             places: &self.places,
             source: &self.source,
-            source_marks: Arc::clone(&self.source_metadata),
-            target_marks: Arc::clone(&self.target_metadata),
+            source_marks: self.source_metadata.clone(),
+            target_marks: self.target_metadata.clone(),
             api: Arc::clone(&self.target.api),
             skip_damaged: self.options.skip_damaged,
             stop,
+            limit,
+            stretch,
         };
         parts.take().await
     }

@@ -3,11 +3,15 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use registry_core::{Counts, Mover};
+use registry_core::{Counts, Damage, Mover};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// How often there is a line.
 const INTERVAL: Duration = Duration::from_secs(3);
+
+/// How often a move that was given up is called to mind.
+const REMINDER: Duration = Duration::from_mins(5);
 
 /// Writes a line now and then, for ever.
 pub(super) async fn progress(mover: &Mover) {
@@ -21,6 +25,19 @@ pub(super) async fn progress(mover: &Mover) {
         let rate = size(u64::try_from(rate).unwrap_or(u64::MAX));
         line(&format!("{}, {rate}/s now", summary(&counts)));
         (before, at) = (counts, now);
+    }
+}
+
+/// Says again and again why nothing was moved, until the registry is stopped.
+pub(crate) async fn repeat(error: &anyhow::Error, stop: &CancellationToken) {
+    loop {
+        line(&format!(
+            "given up: {error:#}\nThe registry is served from where it is until it is stopped; then the same command \
+             goes on"
+        ));
+        if stop.run_until_cancelled(sleep(REMINDER)).await.is_none() {
+            return;
+        }
     }
 }
 
@@ -48,7 +65,12 @@ pub(super) fn summary(counts: &Counts) -> String {
 }
 
 /// Says that it is over, and what to do now.
-pub(super) fn finished(counts: Option<&Counts>, target: [&str; 2], pause: Option<Duration>) {
+pub(super) fn finished(
+    counts: Option<&Counts>,
+    left_behind: &[Damage],
+    target: [&str; 2],
+    pause: Option<Duration>,
+) {
     let [metadata, storage] = target;
     let done = match (counts, pause) {
         (Some(counts), Some(pause)) => {
@@ -57,8 +79,13 @@ pub(super) fn finished(counts: Option<&Counts>, target: [&str; 2], pause: Option
         }
         _ => String::new(),
     };
+    let left: Vec<String> = left_behind
+        .iter()
+        .map(|damage| format!("left behind, because it is damaged: {damage}\n"))
+        .collect();
+    let left = left.concat();
     let text = format!(
-        "\nmoved: {done}Set from now on:\n\n  metadata.url: {metadata}\n  storage.url: {storage}\n\n"
+        "\nmoved: {done}{left}Set from now on:\n\n  metadata.url: {metadata}\n  storage.url: {storage}\n\n"
     );
     let mut stdout = io::stdout().lock();
     // Nor does this.

@@ -41,10 +41,15 @@ impl Database {
                 Self::Sqlite(Arc::new(SqliteMetadata::open(options).await?))
             }
             MetadataUrl::Postgres(url) => {
+                let defaults = postgres(&url, configuration, metrics);
                 let options = metadata_postgres::OpenOptions {
                     // Whoever moves it away also writes in the last step, when nobody else does.
                     writes_always: admission == Admission::MoveFrom,
-                    ..postgres(&url, configuration, metrics)
+                    name: match admission {
+                        Admission::Serve => defaults.name,
+                        Admission::MoveFrom | Admission::MoveInto => metadata_postgres::MOVER,
+                    },
+                    ..defaults
                 };
                 Self::Postgres(Arc::new(PostgresMetadata::open(options).await?))
             }

@@ -12,6 +12,8 @@ mod stores;
 mod totals;
 
 pub(crate) use admission::Admission;
+#[cfg(test)]
+pub(crate) use admission::is_served;
 pub(crate) use service::Service;
 pub(crate) use site::{Site, close};
 pub(crate) use stores::Stores;

@@ -94,7 +94,7 @@ const LOOK: &str = "SELECT current_setting('server_version'),
     ),
     current_setting('fsync')::boolean";
 
-const MARKS: &str = "SELECT id, moving_from, moving_to, moved_to FROM installation WHERE one = 1";
+const MARKS: &str = "SELECT id, moving_from, moving_storage, moving_to, moved_to, moved_to_id FROM installation WHERE one = 1";
 
 const FOLLOW: &str = "SELECT current_setting('server_version'), pg_is_in_recovery(),
     to_regprocedure('berth_now(bigint)') IS NOT NULL";
@@ -138,8 +138,10 @@ fn marks_of(place: &Place, row: &sqlx::postgres::PgRow) -> Result<InstallationSt
     Ok(InstallationState {
         id: place.value(row, 0)?,
         moving_from: place.value(row, 1)?,
-        moving_to: place.value(row, 2)?,
-        moved_to: place.value(row, 3)?,
+        moving_storage: place.value(row, 2)?,
+        moving_to: place.value(row, 3)?,
+        moved_to: place.value(row, 4)?,
+        moved_to_id: place.value(row, 5)?,
     })
 }
 

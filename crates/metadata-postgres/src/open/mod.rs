@@ -13,7 +13,7 @@ use registry_core::ports::{Clock, Lifetimes};
 
 use crate::PostgresMetadata;
 use crate::address::Address;
-use crate::connection::{Role, Settings, Writes};
+use crate::connection::{NAME, Role, Settings, Writes};
 use crate::database::Database;
 use crate::locations::Locations;
 use crate::lookups::CacheLookups;
@@ -58,6 +58,8 @@ pub struct OpenOptions {
     /// Whether it is written to although its settings forbid that, as those of a registry do that is being moved: for
     /// the mover alone.
     pub writes_always: bool,
+    /// What the server calls its connections.
+    pub name: &'static str,
     /// Most bytes of manifests that are kept in memory; 0 keeps none.
     pub cache_bytes: usize,
     /// How long it is remembered where a blob lies to which clients are sent; zero asks each time.
@@ -79,6 +81,7 @@ impl OpenOptions {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             writes_always: false,
+            name: NAME,
             cache_bytes: 64 * MIB,
             location_lifetime: Duration::from_secs(10),
         }
@@ -131,6 +134,7 @@ impl PostgresMetadata {
     /// Opens a database, and creates or upgrades its schema. Any number of processes may do so at
     /// once.
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
+        let parse = |url: &str| parse(url).map(|address| address.named(options.name));
         let address = parse(&options.url)?;
         let replica = options.replica_url.as_deref().map(parse).transpose()?;
         let migrations = options.migrations_url.as_deref().map(parse).transpose()?;

@@ -5,6 +5,7 @@
 
 mod counts;
 mod faults;
+mod freeze;
 mod open;
 mod pooler;
 mod races;

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use oci_types::{Digest, RepositoryName};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::comparison::{Comparison, Difference};
 use super::lists::Blobs;
@@ -21,8 +23,19 @@ use crate::uploads::{BodyStream, OpenUpload, UploadBody};
 /// How often a blob is read before its bytes count as wrong: they may have been changed on their way.
 const READINGS: usize = 2;
 
+/// Between attempts to copy a blob, where one side fails.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
 /// What stopped the bytes of the source.
 type Broken = Arc<Mutex<Option<io::Error>>>;
+
+/// What there is to do about a blob.
+enum Step {
+    /// The target lacks it.
+    Provide(HeldBlob),
+    /// Another process copied it.
+    Look(HeldBlob),
+}
 
 /// What became of one attempt to copy.
 enum Copied {
@@ -41,19 +54,20 @@ impl Mover {
         let (mut extra, mut crew) = (Vec::new(), JoinSet::new());
         while let Some(difference) = blobs.next().await? {
             self.go_on()?;
-            let blob = match difference {
-                Difference::Missing(blob) if !self.damages.knows(&blob.digest) => blob,
+            let step = match difference {
+                Difference::Missing(blob) if !self.damages.knows(name, &blob) => {
+                    Step::Provide(blob)
+                }
                 Difference::Extra(blob) if extra.len() < ROUND => {
                     extra.push(blob.digest);
                     continue;
                 }
                 Difference::Both { source, target } if source.size != target.size => {
                     let reason = format!("it has {} bytes, not {}", target.size, source.size);
-                    if !self.damages.knows(&source.digest) {
-                        self.damages.add(name, source.digest, reason);
-                    }
+                    self.damages.add(name, source.digest, reason);
                     continue;
                 }
+                Difference::Both { target, .. } if self.looks() => Step::Look(target),
                 Difference::Missing(_) | Difference::Extra(_) | Difference::Both { .. } => continue,
             };
             while let Some(done) = crew.try_join_next() {
@@ -64,15 +78,56 @@ impl Mover {
             };
             let (mover, name) = (self.clone(), name.clone());
             crew.spawn(async move {
-                let copied = mover.provide_blob(&name, &blob).await;
+                let done = match &step {
+                    Step::Provide(blob) => mover.provide(&name, blob).await,
+                    Step::Look(blob) => mover.look(&name, blob).await,
+                };
                 drop(turn);
-                copied
+                done
             });
         }
         while let Some(done) = crew.join_next().await {
             done??;
         }
         Ok(extra)
+    }
+
+    /// Makes sure that what the target's database has is in its storage, too: it may be another one than then, or not be
+    /// mounted.
+    async fn look(&self, name: &RepositoryName, blob: &HeldBlob) -> Result<(), MoveError> {
+        let blobs = &self.target.blobs;
+        match blobs
+            .open(blob.storage_key, blob.size, 0..blob.size.min(1))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(BlobStoreError::Lost(_) | BlobStoreError::Foreign(_)) => Err(MoveError::Hollow {
+                repository: name.clone(),
+                digest: blob.digest,
+            }),
+            Err(error) => Err(target(error)),
+        }
+    }
+
+    /// Tries again on its own what may pass, so that what else is under way is not lost with it.
+    async fn provide(&self, name: &RepositoryName, blob: &HeldBlob) -> Result<(), MoveError> {
+        for pause in PAUSES {
+            match self.provide_blob(name, blob).await {
+                Err(MoveError::Source(_) | MoveError::Target(_)) => {}
+                provided => return provided,
+            }
+            let rested = self.stop.run_until_cancelled(sleep(pause)).await;
+            rested.ok_or(MoveError::Stopped)?;
+        }
+        let provided = self.provide_blob(name, blob).await;
+        provided.map_err(|error| match error {
+            MoveError::Source(_) | MoveError::Target(_) => MoveError::Blob {
+                repository: name.clone(),
+                digest: blob.digest,
+                cause: Box::new(error),
+            },
+            error => error,
+        })
     }
 
     async fn provide_blob(&self, name: &RepositoryName, blob: &HeldBlob) -> Result<(), MoveError> {
@@ -92,7 +147,7 @@ impl Mover {
                 Copied::Gone => return Ok(()),
                 Copied::Damaged(_) if reading < READINGS => reading += 1,
                 Copied::Damaged(reason) => {
-                    self.damages.add(name, blob.digest, reason);
+                    self.damages.add_blob(name, blob, reason);
                     return Ok(());
                 }
             }
@@ -115,7 +170,7 @@ impl Mover {
 
     /// Pushes its bytes as any client does, hashed on their way.
     async fn copy(&self, name: &RepositoryName, blob: &HeldBlob) -> Result<Copied, MoveError> {
-        let bytes = match self.open(blob).await {
+        let (bytes, is_file) = match self.open(blob).await {
             Ok(bytes) => bytes,
             Err(BlobStoreError::Lost(_)) => return self.lost(name, blob).await,
             Err(BlobStoreError::Foreign(what)) => {
@@ -139,6 +194,10 @@ impl Mover {
             (Some(cause), _) if cause.kind() == io::ErrorKind::UnexpectedEof => {
                 Ok(Copied::Damaged("its bytes end too early".to_owned()))
             }
+            // A disk that cannot read it now will not later; a network may.
+            (Some(cause), _) if is_file => Ok(Copied::Damaged(format!(
+                "its bytes cannot be read ({cause})"
+            ))),
             (Some(cause), _) => Err(source(BlobStoreError::Failed(cause))),
             (None, RegistryError::DigestMismatch { actual, .. }) => Ok(Copied::Damaged(format!(
                 "its bytes have the digest {actual}"
@@ -147,14 +206,15 @@ impl Mover {
         }
     }
 
-    async fn open(&self, blob: &HeldBlob) -> Result<ByteStream, BlobStoreError> {
+    /// Its bytes, and whether a file of this machine has them.
+    async fn open(&self, blob: &HeldBlob) -> Result<(ByteStream, bool), BlobStoreError> {
         let blobs = &self.source.blobs;
         let opened = blobs
             .open(blob.storage_key, blob.size, 0..blob.size)
             .await?;
         Ok(match opened {
-            Location::File(file) => file.into_stream(),
-            Location::Stream(stream) => stream,
+            Location::File(file) => (file.into_stream(), true),
+            Location::Stream(stream) => (stream, false),
         })
     }
 

@@ -77,9 +77,6 @@ impl Mover {
     ) -> Result<bool, MoveError> {
         self.go_on()?;
         let digest = wanted.digest;
-        if self.damages.knows(&digest) {
-            return Ok(false);
-        }
         let metadata = &self.source.metadata;
         let read = metadata
             .read_manifest(name, &Reference::Digest(digest))

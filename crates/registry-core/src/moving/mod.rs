@@ -6,7 +6,8 @@
 //! another process, too. A pass that changes nothing, while nobody writes, is the proof that both are equal.
 //!
 //! Nothing counts as copied that was not hashed on its way: blobs are pushed into the target as any client pushes them,
-//! and the payloads of manifests are hashed here. Memory is that of some pages and bodies, whatever the registries hold.
+//! and the payloads of manifests are hashed here. What another process copied is looked for in the storage of the target
+//! once. Memory is that of some pages and bodies, whatever the registries hold.
 //!
 //! Not copied are upload sessions, and when a blob that no manifest names may go: it gets a new lease.
 //!
@@ -24,7 +25,9 @@ mod tally;
 mod turns;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use oci_types::{Digest, RepositoryName};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -54,6 +57,28 @@ pub enum MoveError {
     /// The registry that is filled failed.
     #[error("write the target")]
     Target(#[source] Box<RegistryError>),
+    /// One of them failed again and again with this blob.
+    #[error("copy the blob {digest} of {repository}")]
+    Blob {
+        /// Where it is shown.
+        repository: RepositoryName,
+        /// Which one.
+        digest: Digest,
+        /// What failed.
+        #[source]
+        cause: Box<MoveError>,
+    },
+    /// The database of the registry that is filled has a blob, and its storage has not.
+    #[error(
+        "the target has no bytes of the blob {digest} of {repository}, although they were copied: bring its storage back, \
+         or empty it and its database, too, and begin anew"
+    )]
+    Hollow {
+        /// Where it is shown.
+        repository: RepositoryName,
+        /// Which one.
+        digest: Digest,
+    },
     /// A task of ours died.
     #[error("a task of the move failed")]
     Task(#[from] JoinError),
@@ -87,6 +112,8 @@ pub struct Mover {
     turns: Arc<Turns>,
     tally: Arc<Tally>,
     damages: Arc<Damages>,
+    /// What was there before is in the storage of the target, too.
+    looked: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
@@ -108,6 +135,7 @@ impl Mover {
             uploads: Arc::new(Semaphore::new(parallel.max(1))),
             tally: Arc::default(),
             damages: Arc::default(),
+            looked: Arc::default(),
             stop,
         }
     }
@@ -117,13 +145,16 @@ impl Mover {
         self.tally.counts()
     }
 
-    /// What could not be copied, because the source does not hold what it should.
+    /// What the last pass could not copy, because the source does not hold what it should.
     pub fn damages(&self) -> Vec<Damage> {
         self.damages.all()
     }
 
     /// Evens out what differs, and returns what there was to do.
     pub async fn pass(&self) -> Result<Counts, MoveError> {
+        // What a pass before left under way must not come after this one has looked.
+        self.target.close().await;
+        self.damages.forget();
         let before = self.counts();
         let mut names = Comparison::new(
             &Repositories,
@@ -144,7 +175,13 @@ impl Mover {
         while let Some(done) = crew.join_next().await {
             done??;
         }
+        self.looked.store(true, Ordering::Relaxed);
         Ok(self.counts().since(&before))
+    }
+
+    /// Whether what is there already was copied by another process, and has to be looked at once.
+    fn looks(&self) -> bool {
+        !self.looked.load(Ordering::Relaxed)
     }
 
     /// Whether nobody told it to stop.

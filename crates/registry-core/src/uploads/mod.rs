@@ -31,6 +31,7 @@ pub use open::{OpenUpload, UploadOpened};
 
 use self::pipeline::{Intake, Pipeline, Record};
 use crate::access::PushAccess;
+use crate::attended::Attended;
 use crate::error::RegistryError;
 use crate::ports::{
     Acquisition, BlobStoreError, Lease, LeaseHold, LeasedUpload, UploadId, UploadPurpose,
@@ -85,8 +86,8 @@ impl Registry {
     ) -> Result<u64, RegistryError> {
         chunk.check_length()?;
         let (registry, access) = (self.clone(), access.clone());
-        self.to_completion(async move { registry.append(&access, id, chunk).await })
-            .await
+        let append = async move { registry.append(&access, id, chunk).await };
+        Attended::new(self.sessions(), append).await
     }
 
     async fn append(

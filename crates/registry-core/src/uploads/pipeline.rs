@@ -152,7 +152,7 @@ impl Pipeline {
             self.lease,
         );
         let (committed, hash_state) = (self.written(), self.hasher.state());
-        self.checkpoint = Some(self.registry.tasks().spawn(async move {
+        self.checkpoint = Some(self.registry.sessions().spawn(async move {
             let checkpoint = Checkpoint {
                 committed,
                 hash_state,
@@ -263,7 +263,7 @@ async fn hash(mut hasher: Hasher, batch: Vec<Bytes>) -> Result<Hasher, RegistryE
 pub(super) fn renew(registry: &Registry, lease: Lease) -> (CancellationToken, DropGuard) {
     let (lost, over) = (CancellationToken::new(), CancellationToken::new());
     let (metadata, lost_here, over_here) = (registry.metadata.clone(), lost.clone(), over.clone());
-    registry.tasks().spawn(async move {
+    registry.sessions().spawn(async move {
         loop {
             tokio::select! {
                 () = over_here.cancelled() => return,

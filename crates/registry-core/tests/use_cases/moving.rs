@@ -270,6 +270,29 @@ async fn what_is_lost_is_named() {
     // Deleted meanwhile, it is nobody's loss.
     here.delete_blob(&digest).await;
     assert_eq!(here.pass().await.changes(), 0);
+    assert_eq!(here.mover.damages(), []);
+}
+
+/// A move that is taken up again trusts the storage no more than the network: it may be another one than then.
+#[tokio::test]
+async fn what_the_storage_lost_meanwhile_is_named() {
+    let here = Move::new().await;
+    let content = pattern(1, LARGE);
+    let digest = here.source.store("team/app", &content).await.unwrap();
+    here.even_out().await;
+    let access = here.target.pull();
+    let found = here.target.registry.find_blob(&access, &digest).await;
+    let (source, target) = (here.source.registry.clone(), here.target.registry.clone());
+    let again = Mover::new(source, target, 3, here.stop.clone());
+    assert_eq!(again.pass().await.unwrap().changes(), 0);
+    here.target.remove_published(found.unwrap().storage_key);
+    let (source, target) = (here.source.registry.clone(), here.target.registry.clone());
+    let again = Mover::new(source, target, 3, here.stop.clone());
+    let hollow = again.pass().await;
+    assert!(
+        matches!(hollow, Err(MoveError::Hollow { .. })),
+        "{hollow:?}"
+    );
 }
 
 #[tokio::test]

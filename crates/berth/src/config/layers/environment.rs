@@ -11,6 +11,9 @@ use crate::config::settings::{ENVIRONMENT_PREFIX, settings};
 /// Names the configuration file.
 const FILE: &str = "BERTH_CONFIG";
 
+/// Options of `berth move`, which reads them itself.
+const OPTIONS: [&str; 2] = ["BERTH_TO_METADATA_URL", "BERTH_TO_STORAGE_URL"];
+
 /// What the environment says.
 pub(super) struct Environment {
     pub(super) file: Option<PathBuf>,
@@ -41,6 +44,9 @@ impl Environment {
         let origin = Origin::Environment(name.to_owned());
         if name == FILE {
             self.file = Some(value.into());
+            return;
+        }
+        if OPTIONS.contains(&name) {
             return;
         }
         let Some(setting) = settings()

@@ -11,7 +11,7 @@ async fn state(metadata: &dyn Metadata) -> InstallationState {
 }
 
 async fn begin(metadata: &dyn Metadata, source: Uuid) -> MoveInto {
-    metadata.begin_move_into(source).await.unwrap()
+    metadata.begin_move_into(source, "here").await.unwrap()
 }
 
 /// It has an id, which stays.
@@ -20,8 +20,10 @@ pub async fn a_fresh_registry_has_no_mark(metadata: &dyn Metadata, _clock: &Test
     let InstallationState {
         id,
         moving_from: None,
+        moving_storage: None,
         moving_to: None,
         moved_to: None,
+        moved_to_id: None,
     } = fresh
     else {
         panic!("{fresh:?}");
@@ -39,13 +41,23 @@ pub async fn what_is_empty_can_be_filled(metadata: &dyn Metadata, _clock: &TestC
         .await
         .unwrap();
     assert_eq!(begin(metadata, source).await, MoveInto::Begun);
-    assert_eq!(state(metadata).await.moving_from, Some(source));
+    let filling = state(metadata).await;
+    assert_eq!(
+        (filling.moving_from, filling.moving_storage.as_deref()),
+        (Some(source), Some("here"))
+    );
     assert_eq!(begin(metadata, other).await, MoveInto::Refused);
+    let elsewhere = metadata.begin_move_into(source, "elsewhere").await;
+    assert_eq!(elsewhere.unwrap(), MoveInto::Refused);
     push_blob(metadata, "a/b", b"blob").await;
     assert_eq!(begin(metadata, source).await, MoveInto::Begun);
     assert!(!metadata.finish_move_into(other).await.unwrap());
     assert!(metadata.finish_move_into(source).await.unwrap());
-    assert_eq!(state(metadata).await.moving_from, None);
+    let complete = state(metadata).await;
+    assert_eq!(
+        (complete.moving_from, complete.moving_storage),
+        (None, None)
+    );
     assert!(!metadata.finish_move_into(source).await.unwrap());
     assert_eq!(begin(metadata, source).await, MoveInto::Refused);
 }
@@ -64,11 +76,16 @@ pub async fn what_was_moved_stays_moved(metadata: &dyn Metadata, _clock: &TestCl
     metadata.set_moving_to(None).await.unwrap();
     assert_eq!(state(metadata).await.moving_to, None);
     metadata.set_moving_to(Some("there")).await.unwrap();
-    metadata.set_moved_to("there").await.unwrap();
+    let id = Uuid::from_u128(3);
+    metadata.set_moved_to("there", id).await.unwrap();
     let moved = state(metadata).await;
     assert_eq!(
-        (moved.moving_to, moved.moved_to.as_deref()),
-        (None, Some("there"))
+        (
+            moved.moving_to,
+            moved.moved_to.as_deref(),
+            moved.moved_to_id
+        ),
+        (None, Some("there"), Some(id))
     );
     assert_eq!(begin(metadata, Uuid::from_u128(1)).await, MoveInto::Refused);
     // It can still be read.
