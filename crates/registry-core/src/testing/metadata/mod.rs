@@ -26,6 +26,7 @@ pub mod storage_deletions;
 pub mod tags;
 pub mod totals;
 pub mod upload_expiry;
+pub mod upload_leases;
 pub mod upload_objects;
 pub mod uploads;
 
@@ -123,16 +124,18 @@ macro_rules! metadata_contract {
                 one_of_two_acquires_wins
                 a_checkpoint_records_offset_and_hash_together
                 an_offset_that_differs_is_told
-                a_session_can_be_opened_leased
-                a_renewed_lease_stays_in_force
-                an_expired_lease_is_taken_over
-                a_released_lease_is_no_lease
-                a_cancelled_session_is_lost_to_its_holder
                 cancelling_what_cannot_be_cancelled_is_told
                 a_claimed_session_takes_no_more_bytes
                 a_dry_run_opens_nothing
                 whole_blobs_go_to_sessions_without_bytes
                 only_what_is_held_can_be_finished
+            }
+            upload_leases {
+                a_session_can_be_opened_leased
+                a_renewed_lease_stays_in_force
+                an_expired_lease_is_taken_over
+                a_released_lease_is_no_lease
+                a_cancelled_session_is_lost_to_its_holder
             }
             upload_objects {
                 what_the_store_said_comes_back
